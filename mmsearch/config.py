@@ -1,0 +1,111 @@
+"""Settings: flag > environment `MMSEARCH_*` > nearest `mmsearch.toml` > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from mmsearch.errors import ConfigError
+
+CONFIG_NAME = "mmsearch.toml"
+DEFAULT_MODEL = "mini"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, frozen once read. Sizes and times name their unit."""
+
+    model_config = SettingsConfigDict(env_prefix="MMSEARCH_", frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("mmsearch")))
+    cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("mmsearch")))
+    index: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    model: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    decode_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    decode_timeout_s: float = Field(default=60.0, gt=0)
+    decode_memory_mb: int = Field(default=1024, ge=128)
+    max_megapixels: float = Field(default=300.0, gt=0)
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def index_dir(self) -> Path:
+        """The folder of the chosen index: catalogue and vector files."""
+        return self.home / "indexes" / self.index
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the nearest configuration file."""
+        file_values = InitSettingsSource(settings_cls, init_kwargs=_read_nearest_file(Path.cwd()))
+        return init_settings, env_settings, file_values
+
+
+def load_settings(**flags: object) -> Settings:
+    """Settings from flags (None = not given), environment, file and defaults.
+
+    Raises:
+        ConfigError: A key is unknown or a value does not fit, with its name and the reason.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    unknown = _unknown_environment()
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]} in the environment: unset it")
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # validated by pydantic
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"setting '{name}': {first['msg'].lower()} "
+            f"(from a flag, MMSEARCH_{name.upper()} or {CONFIG_NAME})"
+        ) from exc
+
+
+def _read_nearest_file(start: Path) -> dict[str, object]:
+    """Values of the nearest `mmsearch.toml` at or above `start`; paths relative to it."""
+    for folder in (start, *start.parents):
+        file = folder / CONFIG_NAME
+        if not file.is_file():
+            continue
+        try:
+            values: dict[str, object] = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            raise ConfigError(f"{file} cannot be read ({exc}): correct or remove it") from exc
+        for key in ("home", "cache"):
+            if isinstance(value := values.get(key), str):
+                values[key] = folder / Path(value).expanduser()
+        return values
+    return {}
+
+
+def _unknown_environment() -> list[str]:
+    """Names of `MMSEARCH_*` variables that no setting has."""
+    known = {f"MMSEARCH_{name}".upper() for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in os.environ
+        if name.upper().startswith("MMSEARCH_") and name.upper() not in known
+    )

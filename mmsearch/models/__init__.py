@@ -1,0 +1,1 @@
+"""The shipped models: weights, configuration, card and the recipe that reproduces them."""
