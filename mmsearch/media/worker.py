@@ -1,0 +1,106 @@
+"""The decode worker: a process that reads, digests and decodes one file after another.
+
+It is started by `mmsearch.media.pool` as a plain program, not by multiprocessing: nothing of
+the parent is imported again, so a script without a main guard works. It dies with its parent,
+leaves Ctrl-C to it, and may crash on a file without harm to anything else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+
+from mmsearch.errors import MediaError
+from mmsearch.media import frames
+from mmsearch.media.decode import Picture, decode
+from mmsearch.media.digest import digest_bytes
+from mmsearch.media.frames import Reply, WorkOrder
+from mmsearch.media.limits import FileBytes, read_file
+
+ALARM_GRACE_S = 15
+"""A worker ends itself this long after the pool should have ended it."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(order_text: str) -> None:
+    """Serve jobs from standard input until it ends; replies go to standard output."""
+    order = frames.load_order(order_text)
+    jobs = io.FileIO(os.dup(0), "rb")
+    replies = io.FileIO(os.dup(1), "wb")
+    _detach(order.parent_pid)
+    _bound_memory(order.limits.memory_mb)
+    frames.write_all(replies, frames.READY)
+    _silence()
+    while (path := frames.read_job(jobs)) is not None:
+        _set_alarm(order.limits.timeout_s + ALARM_GRACE_S)
+        reply, pixels = work(path, order)
+        _set_alarm(0)
+        frames.write_all(replies, frames.pack_reply(reply, len(pixels)))
+        frames.write_all(replies, pixels)
+
+
+def work(path: Path, order: WorkOrder) -> tuple[Reply, memoryview]:
+    """The reply to one job, and its pixels (empty on failure)."""
+    none = memoryview(b"")
+    try:
+        file = read_file(path, order.limits)
+    except MediaError as exc:
+        return Reply("", 0, 0, None, str(exc)), none
+    digest = digest_bytes(file.data)
+    try:
+        picture = decode(file.data, order.spec, order.limits)
+    except MediaError as exc:
+        return _reply(file, digest, None, str(exc)), none
+    return _reply(file, digest, picture, None), picture.pixels.data.cast("B")
+
+
+def _reply(file: FileBytes, digest: str, picture: Picture | None, error: str | None) -> Reply:
+    metadata = picture.metadata if picture else None
+    return Reply(digest, file.size_bytes, file.mtime_ns, metadata, error)
+
+
+def _detach(parent_pid: int) -> None:
+    """Leave Ctrl-C to the parent; die when it dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent_pid:
+            sys.exit(1)  # it died before the request above was made
+
+
+def _bound_memory(memory_mb: int) -> None:
+    """Let this process map `memory_mb` more than it has now; beyond, allocation fails."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    limit = pages * resource.getpagesize() + (memory_mb << 20)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def _silence() -> None:
+    """Send what libraries print to nowhere: it would break replies or fill the parent's disk."""
+    from PIL import AvifImagePlugin, Image
+
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    # This process is ours: one thread a picture (there is a worker for each core), and limits
+    # that come from DecodeLimits, not from Pillow's constant.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    Image.MAX_IMAGE_PIXELS = None
+
+
+def _set_alarm(seconds: float) -> None:
+    """Have the system end this process later (0: not), even inside a decoder that hangs."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(math.ceil(seconds))
