@@ -1,0 +1,145 @@
+"""What a search asks of the catalogue: rows for ids, ids for filters."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from mmsearch.catalogue.encoding import path_below, path_bytes, relative_below
+from mmsearch.catalogue.records import CatalogueCounts
+from mmsearch.catalogue.roots import Roots
+from mmsearch.types import Failure, Ids, MediaMetadata, MediaRecord
+
+MEDIA_COLUMNS = (
+    "m.media_id, m.content_id, m.path, m.size_bytes, m.mtime_ns, r.path AS root, r.online, "
+    "t.digest, t.width, t.height, t.format, t.taken_at, t.latitude, t.longitude, t.camera"
+)
+MEDIA_TABLES = "media m JOIN roots r USING (root_id) JOIN contents t USING (content_id)"
+
+
+class Lookups(Roots):
+    """The part of the catalogue that turns ids into files and folders into ids."""
+
+    def media_for_contents(self, ids: Ids, under: Path | None = None) -> dict[int, MediaRecord]:
+        """One file of each content, by content id; contents without a file are absent.
+
+        Of several files with the same bytes: one at or below `under` where given, on line
+        rather than not, then the lowest media id.
+        """
+        scopes = self._scopes(under)
+        rows = self._db.read(
+            f"SELECT m.root_id, {MEDIA_COLUMNS} FROM {MEDIA_TABLES} "  # noqa: S608 - fixed names
+            "WHERE m.content_id IN (SELECT value FROM json_each(?)) "
+            "ORDER BY r.online DESC, m.media_id",
+            (json.dumps(ids.tolist()),),
+        )
+        chosen: dict[int, MediaRecord] = {}
+        for row in rows:
+            if row["content_id"] not in chosen and _inside(row, scopes):
+                chosen[row["content_id"]] = media_record(row)
+        return chosen
+
+    def media_of_content(self, content_id: int) -> list[MediaRecord]:
+        """All files with these bytes, lowest media id first."""
+        rows = self._db.read(
+            f"SELECT {MEDIA_COLUMNS} FROM {MEDIA_TABLES} "  # noqa: S608 - fixed names
+            "WHERE m.content_id = ? ORDER BY m.media_id",
+            (content_id,),
+        )
+        return [media_record(row) for row in rows]
+
+    def media_at(self, path: Path) -> MediaRecord | None:
+        """The file at an absolute path; None when it is not indexed."""
+        if (root := self.cover_root(path)) is None:
+            return None
+        relative = relative_below(path_bytes(root.path), path_bytes(path))
+        rows = self._db.read(
+            f"SELECT {MEDIA_COLUMNS} FROM {MEDIA_TABLES} WHERE m.root_id = ? AND m.path = ?",  # noqa: S608 - fixed names
+            (root.root_id, relative),
+        )
+        return media_record(rows[0]) if rows else None
+
+    def failure_at(self, path: Path) -> Failure | None:
+        """The recorded failure of the file at an absolute path, None without one."""
+        if (root := self.cover_root(path)) is None:
+            return None
+        relative = relative_below(path_bytes(root.path), path_bytes(path))
+        rows = self._db.read(
+            "SELECT f.*, r.path AS root FROM failures f JOIN roots r USING (root_id) "
+            "WHERE f.root_id = ? AND f.path = ?",
+            (root.root_id, relative),
+        )
+        return _failure(rows[0]) if rows else None
+
+    def failures(self) -> list[Failure]:
+        """All files that could not be indexed, by root and path."""
+        rows = self._db.read(
+            "SELECT f.*, r.path AS root FROM failures f JOIN roots r USING (root_id) "
+            "ORDER BY f.root_id, f.path"
+        )
+        return [_failure(row) for row in rows]
+
+    def allowed_contents(self, under: Path | None = None) -> Ids:
+        """Content ids `(a,)`, ascending: of all files, or of those at or below `under`."""
+        scopes = self._scopes(under)
+        if scopes is None:
+            rows = self._db.read("SELECT DISTINCT content_id FROM media")
+        else:
+            rows = [
+                row
+                for scope in scopes
+                for row in self._db.read(
+                    "SELECT content_id FROM media WHERE root_id = ? AND path >= ? AND path < ?",
+                    scope,
+                )
+            ]
+        return np.unique(np.array([row[0] for row in rows], dtype=np.int64))
+
+    def counts(self) -> CatalogueCounts:
+        """How many rows of each kind there are."""
+        row = self._db.read(
+            "SELECT (SELECT count(*) FROM roots) AS roots, (SELECT count(*) FROM media) AS files, "
+            "(SELECT count(*) FROM contents) AS contents, "
+            "(SELECT count(*) FROM captions) AS captions, "
+            "(SELECT count(*) FROM failures) AS failures"
+        )[0]
+        return CatalogueCounts(*row)
+
+
+def media_record(row: sqlite3.Row) -> MediaRecord:
+    """The file of a row that holds `MEDIA_COLUMNS`."""
+    taken_at = row["taken_at"]
+    metadata = MediaMetadata(
+        width=row["width"],
+        height=row["height"],
+        format=row["format"],
+        taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
+        latitude=row["latitude"],
+        longitude=row["longitude"],
+        camera=row["camera"],
+    )
+    return MediaRecord(
+        media_id=row["media_id"],
+        content_id=row["content_id"],
+        path=path_below(row["root"], row["path"]),
+        size_bytes=row["size_bytes"],
+        mtime_ns=row["mtime_ns"],
+        digest=row["digest"].hex(),
+        metadata=metadata,
+        online=bool(row["online"]),
+    )
+
+
+def _failure(row: sqlite3.Row) -> Failure:
+    path = path_below(row["root"], row["path"])
+    return Failure(path, row["reason"], datetime.fromisoformat(row["failed_at"]))
+
+
+def _inside(row: sqlite3.Row, scopes: list[tuple[int, bytes, bytes]] | None) -> bool:
+    return scopes is None or any(
+        row["root_id"] == root_id and low <= row["path"] < high for root_id, low, high in scopes
+    )

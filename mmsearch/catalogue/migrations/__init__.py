@@ -1,0 +1,1 @@
+"""How a catalogue's schema became what it is: one Alembic revision a version."""

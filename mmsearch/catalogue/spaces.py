@@ -1,0 +1,155 @@
+"""The embedding spaces an index holds, and the embeddings in them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsearch.catalogue.database import Database
+from mmsearch.catalogue.encoding import from_blobs
+from mmsearch.catalogue.records import SpaceRecord
+from mmsearch.catalogue.source import CatalogueSource, embedding_table
+from mmsearch.errors import CatalogueError
+from mmsearch.protocols import EmbeddingSource
+from mmsearch.types import Embeddings, Ids, InputSpec, Modality, ResizeMode, Space
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+class Spaces:
+    """The part of the catalogue that knows the models its embeddings come from."""
+
+    _db: Database
+
+    def add_space(self, space: Space) -> SpaceRecord:
+        """The record of a space, added where new; the first one becomes the default."""
+        if not any(record.space.digest == space.digest for record in self.spaces()):
+            with self._db.write() as connection:
+                _insert_space(connection, space)
+        return next(record for record in self.spaces() if record.space.digest == space.digest)
+
+    def spaces(self) -> list[SpaceRecord]:
+        """All spaces with their sizes, in the order they were added."""
+        rows = self._db.read(
+            "SELECT *, space_id IS (SELECT default_space_id FROM meta) AS is_default, "
+            "(SELECT count(*) FROM image_embeddings e WHERE e.space_id = s.space_id) AS images, "
+            "(SELECT count(*) FROM caption_embeddings e WHERE e.space_id = s.space_id) AS texts "
+            "FROM spaces s ORDER BY space_id"
+        )
+        return [
+            SpaceRecord(_space(row), row["images"], row["texts"], bool(row["is_default"]))
+            for row in rows
+        ]
+
+    def default_space(self) -> Space | None:
+        """The space that queries use when none is named; None in a catalogue without spaces."""
+        rows = self._db.read(
+            "SELECT * FROM spaces WHERE space_id = (SELECT default_space_id FROM meta)"
+        )
+        return _space(rows[0]) if rows else None
+
+    def set_default_space(self, key: str) -> None:
+        """Make the space of this key the default.
+
+        Raises:
+            CatalogueError: There is no such space here.
+        """
+        chosen = [record.space for record in self.spaces() if record.space.key == key]
+        if not chosen:
+            raise CatalogueError(f"catalogue {self._db.path} has no space {key}: index with it")
+        with self._db.write() as connection:
+            connection.exec_driver_sql(
+                "UPDATE meta SET default_space_id = (SELECT space_id FROM spaces WHERE digest = ?)",
+                (chosen[0].digest,),
+            )
+
+    def source(self, space: Space, modality: Modality) -> EmbeddingSource:
+        """What a vector index of one space and modality must hold."""
+        return CatalogueSource(self._db, self._space_id(space), space.dim, modality)
+
+    def embedding_of(
+        self, space: Space, modality: Modality, item_id: int
+    ) -> NDArray[np.float32] | None:
+        """One embedding `(d,)`, L2-normalised; None when the item has none in this space."""
+        rows = self._db.read(
+            f"SELECT embedding FROM {embedding_table(modality)} "  # noqa: S608 - a fixed name
+            "WHERE item_id = ? AND space_id = ?",
+            (item_id, self._space_id(space)),
+        )
+        return from_blobs([rows[0]["embedding"]], space.dim)[0] if rows else None
+
+    def embeddings_of(self, space: Space, modality: Modality, ids: Ids) -> Embeddings:
+        """Embeddings `(n, d)` of `ids` `(n,)`, in their order.
+
+        Raises:
+            CatalogueError: An item has no embedding in this space.
+        """
+        rows = self._db.read(
+            f"SELECT item_id, embedding FROM {embedding_table(modality)} "  # noqa: S608 - a fixed name
+            "WHERE space_id = ? AND item_id IN (SELECT value FROM json_each(?))",
+            (self._space_id(space), json.dumps(ids.tolist())),
+        )
+        blobs = {row["item_id"]: row["embedding"] for row in rows}
+        missing = next((item for item in ids.tolist() if item not in blobs), None)
+        if missing is not None:
+            raise CatalogueError(
+                f"{modality} {missing} has no embedding of {space.name}: index with that model"
+            )
+        return from_blobs([blobs[item] for item in ids.tolist()], space.dim)
+
+    def has_embedding(self, space: Space, content_id: int) -> bool:
+        """Whether a picture is embedded in this space."""
+        found = self._db.number(
+            "SELECT count(*) FROM image_embeddings WHERE item_id = ? AND space_id = ?",
+            (content_id, self._space_id(space)),
+        )
+        return found > 0
+
+    def _space_id(self, space: Space) -> int:
+        found = self._db.number("SELECT space_id FROM spaces WHERE digest = ?", (space.digest,))
+        if not found:
+            raise CatalogueError(
+                f"catalogue {self._db.path} holds nothing of model {space.name}: "
+                "index with that model first"
+            )
+        return found
+
+
+def _insert_space(connection: Connection, space: Space) -> None:
+    from sqlalchemy.dialects.sqlite import insert
+
+    from mmsearch.catalogue.tables import spaces
+
+    row = {
+        "digest": space.digest,
+        "name": space.name,
+        "dim": space.dim,
+        "input_height": space.input.height,
+        "input_width": space.input.width,
+        "resize_mode": space.input.resize_mode.value,
+        "interpolation": space.input.interpolation,
+        "fill": json.dumps(space.input.fill),
+    }
+    connection.execute(insert(spaces).values(row).on_conflict_do_nothing())
+    connection.exec_driver_sql(
+        "UPDATE meta SET default_space_id = (SELECT space_id FROM spaces WHERE digest = ?) "
+        "WHERE default_space_id IS NULL",
+        (space.digest,),
+    )
+
+
+def _space(row: sqlite3.Row) -> Space:
+    red, green, blue = json.loads(row["fill"])
+    spec = InputSpec(
+        height=row["input_height"],
+        width=row["input_width"],
+        resize_mode=ResizeMode(row["resize_mode"]),
+        interpolation=row["interpolation"],
+        fill=(red, green, blue),
+    )
+    return Space(name=row["name"], digest=row["digest"], dim=row["dim"], input=spec)

@@ -1,0 +1,68 @@
+"""The catalogue as other rooms see it: one class, whose parts each live beside their SQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mmsearch.catalogue.captions import Captions
+from mmsearch.catalogue.database import Database, open_database
+from mmsearch.catalogue.files import Files
+from mmsearch.catalogue.spaces import Spaces
+
+
+class Catalogue(Files, Captions, Spaces):
+    """The truth of an index: roots, files, captions, spaces, embeddings, failures.
+
+    Several processes may read and write one at the same time. One object serves one thread at a
+    time; opening another takes about a millisecond.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False) -> Self:
+        """The catalogue in a file; `create` makes what is missing.
+
+        In a folder that cannot be written it still opens, for reading.
+
+        Raises:
+            CatalogueError: Missing, empty, newer, damaged, or of another program.
+        """
+        return cls(open_database(path, create=create))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return self._db.path
+
+    @property
+    def writable(self) -> bool:
+        """Whether changes can be written; False in a read-only folder."""
+        return self._db.writable
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every change of files or embeddings."""
+        return self._db.number("SELECT generation FROM meta")
+
+    def checkpoint(self) -> None:
+        """Move what the write-ahead log holds into the file: the end of a run."""
+        self._db.checkpoint()
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._db.close()

@@ -1,0 +1,160 @@
+"""The schema, once, as SQLAlchemy tables. A test holds the migrations to it."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BLOB,
+    REAL,
+    TEXT,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from mmsearch.types import Modality
+
+
+class HexDigest(TypeDecorator[str]):
+    """A hexadecimal digest kept as bytes, half the size in the table and in its index."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """The digest as SQLite keeps it."""
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """The digest as Python knows it."""
+        return None if value is None else value.hex()
+
+
+metadata = MetaData()
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("root_id", Integer, primary_key=True),
+    Column("path", BLOB, nullable=False, unique=True),
+    Column("online", Integer, nullable=False, server_default="1"),
+    sqlite_autoincrement=True,
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("content_id", Integer, primary_key=True),
+    Column("digest", HexDigest, nullable=False, unique=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", TEXT, nullable=False),
+    Column("taken_at", TEXT),
+    Column("latitude", REAL),
+    Column("longitude", REAL),
+    Column("camera", TEXT),
+    # Ids are never used twice, so that a tombstone can never bury a later picture.
+    sqlite_autoincrement=True,
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("media_id", Integer, primary_key=True),
+    Column("root_id", ForeignKey("roots.root_id", ondelete="CASCADE"), nullable=False),
+    Column("path", BLOB, nullable=False),
+    Column("content_id", ForeignKey("contents.content_id"), nullable=False, index=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    UniqueConstraint("root_id", "path"),
+    sqlite_autoincrement=True,
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    Column("caption_id", Integer, primary_key=True),
+    Column("text", TEXT, nullable=False),
+    Column("media_id", ForeignKey("media.media_id", ondelete="CASCADE")),
+    Column("source", TEXT, nullable=False, server_default=""),
+    # NULLs differ in a unique constraint, hence the second index for free captions.
+    UniqueConstraint("media_id", "text"),
+    Index("ix_captions_free_text", "text", unique=True, sqlite_where=text("media_id IS NULL")),
+    sqlite_autoincrement=True,
+)
+
+spaces = Table(
+    "spaces",
+    metadata,
+    Column("space_id", Integer, primary_key=True),
+    Column("digest", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
+    Column("dim", Integer, nullable=False),
+    Column("input_height", Integer, nullable=False),
+    Column("input_width", Integer, nullable=False),
+    Column("resize_mode", TEXT, nullable=False),
+    Column("interpolation", TEXT, nullable=False),
+    Column("fill", TEXT, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def _embeddings(name: str, item: str) -> Table:
+    """A table of float16 embeddings of one kind of item, with the generation that wrote each."""
+    return Table(
+        name,
+        metadata,
+        Column("item_id", ForeignKey(item, ondelete="CASCADE"), nullable=False),
+        Column("space_id", ForeignKey("spaces.space_id", ondelete="CASCADE"), nullable=False),
+        Column("generation", Integer, nullable=False),
+        Column("embedding", BLOB, nullable=False),
+        PrimaryKeyConstraint("item_id", "space_id"),
+        Index(f"ix_{name}_replay", "space_id", "generation", "item_id"),
+    )
+
+
+image_embeddings = _embeddings("image_embeddings", "contents.content_id")
+caption_embeddings = _embeddings("caption_embeddings", "captions.caption_id")
+EMBEDDING_TABLES = {Modality.IMAGE: image_embeddings, Modality.CAPTION: caption_embeddings}
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("space_id", ForeignKey("spaces.space_id", ondelete="CASCADE"), nullable=False),
+    Column("modality", TEXT, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("item_id", Integer, nullable=False),
+    PrimaryKeyConstraint("space_id", "modality", "generation", "item_id"),
+    sqlite_with_rowid=False,
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("root_id", ForeignKey("roots.root_id", ondelete="CASCADE"), nullable=False),
+    Column("path", BLOB, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("failed_at", TEXT, nullable=False),
+    PrimaryKeyConstraint("root_id", "path"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("only_row", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("replay_floor", Integer, nullable=False),
+    Column("default_space_id", ForeignKey("spaces.space_id", ondelete="SET NULL")),
+    CheckConstraint("only_row = 1", name="one_row"),
+)

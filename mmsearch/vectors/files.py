@@ -1,0 +1,160 @@
+"""A vector index on disk: one FAISS file that carries its own manifest at its end.
+
+FAISS reads from the front and never looks at what follows its data, so a trailer is safe there,
+and with one file no moment exists in which index and manifest disagree. Layout: FAISS data,
+manifest as JSON, BLAKE3 of the manifest (32 bytes), its length (8 bytes, little-endian), magic.
+
+Opening checks the manifest, the size and a fingerprint of sampled blocks: a torn, cut, swapped
+or foreign file is seen in about a millisecond at any size. A flipped bit between the samples is
+not; it spoils the score of one row until the index is next changed, which checks the BLAKE3 of
+all ids and codes first, so that damage is never carried on into a new file.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import faiss
+import numpy as np
+from blake3 import blake3
+
+from mmsearch.errors import VectorIndexError
+from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
+from mmsearch.vectors.recipes import make_index, recipe_named
+from mmsearch.vectors.rows import Rows
+
+logger = logging.getLogger(__name__)
+
+ABANDONED_AFTER_S = 3600.0
+
+
+def load(path: Path, dim: int) -> tuple[Rows, Manifest] | None:
+    """The rows of a vector file, mapped rather than read; None when there is no file.
+
+    Raises:
+        VectorIndexError: Damaged, of another dimension, or of an unknown recipe.
+    """
+    for _ in range(3):
+        before = _identity(path)
+        manifest = read_manifest(path)
+        if manifest is None:
+            return None
+        if manifest.dim != dim:
+            raise VectorIndexError(
+                f"vector file {path} has dimension {manifest.dim}, not {dim}: it will be rebuilt"
+            )
+        rows = _map_rows(path, manifest)
+        if _identity(path) == before:  # else another process saved a new one in between
+            return rows, manifest
+    raise VectorIndexError(f"vector file {path} keeps changing: try again when indexing has ended")
+
+
+def save(path: Path, rows: Rows, generation: int) -> Manifest:
+    """Write rows beside `path`, then put them in its place in one step.
+
+    Of two processes that save at once the last one wins; either file is whole, and an older one
+    is brought up to date by the catalogue.
+
+    Raises:
+        VectorIndexError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        try:
+            faiss.write_index(_with_ids(rows), name)
+            manifest = _append_manifest(Path(name), rows, generation)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as exc:
+        raise VectorIndexError(
+            f"vector file {path} cannot be written ({exc}): check the folder and the disk"
+        ) from exc
+    return manifest
+
+
+def _with_ids(rows: Rows) -> faiss.IndexIDMap:
+    """The rows as FAISS's own index with ids, which any FAISS program can read."""
+    index = faiss.IndexIDMap(make_index(rows.recipe, rows.index.d))
+    index.index = rows.index  # an id map insists on being made over an empty index
+    faiss.copy_array_to_vector(np.ascontiguousarray(rows.ids), index.id_map)
+    index.ntotal = len(rows)
+    return index
+
+
+def _map_rows(path: Path, manifest: Manifest) -> Rows:
+    recipe = recipe_named(manifest.recipe)
+    try:
+        outer = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except (RuntimeError, MemoryError) as exc:
+        raise VectorIndexError(f"vector file {path}: {exc}; it will be rebuilt") from exc
+    if not isinstance(outer, faiss.IndexIDMap):
+        raise VectorIndexError(f"vector file {path} holds no ids: it will be rebuilt")
+    index = faiss.downcast_index(outer.index)
+    ids = faiss.vector_to_array(outer.id_map)
+    if not isinstance(index, faiss.IndexFlatCodes):
+        raise VectorIndexError(f"vector file {path} is not of its recipe: it will be rebuilt")
+    if index.ntotal != manifest.count or len(ids) != manifest.count or index.d != manifest.dim:
+        raise VectorIndexError(f"vector file {path} contradicts its manifest: it will be rebuilt")
+    return Rows(recipe, index, ids, owner=outer)
+
+
+def _append_manifest(path: Path, rows: Rows, generation: int) -> Manifest:
+    with path.open("r+b") as file:
+        data_bytes = file.seek(0, os.SEEK_END)
+        manifest = Manifest(
+            version=FORMAT_VERSION,
+            recipe=rows.recipe.name,
+            dim=rows.index.d,
+            count=len(rows),
+            generation=generation,
+            data_bytes=data_bytes,
+            digest=rows.digest(),
+            fingerprint=fingerprint(file, data_bytes),
+        )
+        text = json.dumps(asdict(manifest)).encode()
+        file.seek(data_bytes)
+        file.write(text + blake3(text).digest() + len(text).to_bytes(8, "little") + MAGIC)
+        file.flush()
+        os.fsync(file.fileno())
+    return manifest
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left half-written; a live one would have ended long ago."""
+    for stray in path.parent.glob(f"{path.name}.*.tmp"):
+        try:
+            if time.time() - stray.stat().st_mtime > ABANDONED_AFTER_S:
+                stray.unlink()
+        except FileNotFoundError:
+            logger.debug("%s was removed by another process", stray)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where folders can be synced (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,103 @@
+"""The manifest at the end of a vector file: what it holds, read without FAISS.
+
+A run that finds nothing to do learns from it that the file is level with the catalogue, and
+never pays for importing FAISS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from mmsearch.errors import VectorIndexError
+from mmsearch.types import Modality, Space
+
+MAGIC = b"mmsearch"
+FORMAT_VERSION = 1
+TRAILER_BYTES = 32 + 8 + len(MAGIC)
+SAMPLE_BYTES = 4096
+SAMPLES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a file holds. `digest` is BLAKE3 over ids and codes, `fingerprint` over samples."""
+
+    version: int
+    recipe: str
+    dim: int
+    count: int
+    generation: int
+    data_bytes: int
+    digest: str
+    fingerprint: str
+
+
+def vector_path(index_dir: Path, space: Space, modality: Modality) -> Path:
+    """Where the vector index of one space and modality lies, in the folder of an index."""
+    return index_dir / "vectors" / f"{space.key}-{modality.value}.faiss"
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest of a vector file; None when there is no file.
+
+    Raises:
+        VectorIndexError: Not such a file, or damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            return _manifest(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as exc:
+        raise VectorIndexError(
+            f"vector file {path} is damaged ({exc}): it will be rebuilt"
+        ) from exc
+
+
+def covered_generation(path: Path) -> int | None:
+    """The catalogue generation a vector file covers; None when missing or not usable."""
+    try:
+        manifest = read_manifest(path)
+    except VectorIndexError:
+        return None
+    return None if manifest is None else manifest.generation
+
+
+def fingerprint(file: BinaryIO, data_bytes: int) -> str:
+    """BLAKE3 over evenly spaced blocks, the first and the last among them, hexadecimal."""
+    hasher = blake3(data_bytes.to_bytes(8, "little"))
+    last = max(data_bytes - SAMPLE_BYTES, 0)
+    for start in sorted({last * i // (SAMPLES - 1) for i in range(SAMPLES)}):
+        file.seek(start)
+        hasher.update(file.read(min(SAMPLE_BYTES, data_bytes - start)))
+    return hasher.hexdigest()
+
+
+def _manifest(file: BinaryIO) -> Manifest:
+    size = file.seek(0, os.SEEK_END)
+    if size < TRAILER_BYTES:
+        raise ValueError("it is cut short")
+    file.seek(size - TRAILER_BYTES)
+    trailer = file.read(TRAILER_BYTES)
+    if trailer[40:] != MAGIC:
+        raise ValueError("it has no manifest")
+    length = int.from_bytes(trailer[32:40], "little")
+    data_bytes = size - TRAILER_BYTES - length
+    if data_bytes < 0:
+        raise ValueError("its manifest is cut short")
+    file.seek(data_bytes)
+    text = file.read(length)
+    if blake3(text).digest() != trailer[:32]:
+        raise ValueError("its manifest does not fit its checksum")
+    manifest = Manifest(**json.loads(text))
+    if manifest.version != FORMAT_VERSION:
+        raise ValueError(f"its format is {manifest.version}, not {FORMAT_VERSION}")
+    if manifest.data_bytes != data_bytes or manifest.fingerprint != fingerprint(file, data_bytes):
+        raise ValueError("its data does not fit its manifest")
+    return manifest

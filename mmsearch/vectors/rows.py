@@ -1,0 +1,103 @@
+"""The embeddings of a vector index as FAISS codes, with their ids."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from mmsearch.types import Embeddings, Ids
+from mmsearch.vectors.recipes import Recipe, make_index
+
+
+class Rows:
+    """Codes in the order of adding, and the id of each.
+
+    Ids are kept here and not in a FAISS id map, whose lookup table takes seconds to build for
+    ten million rows. `mapped` codes are pages of a file: they can be searched but not changed, so
+    the first change copies them. `owner` is the FAISS object that frees a mapped `index`.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        index: faiss.IndexFlatCodes,
+        ids: Ids,
+        owner: faiss.Index | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.index = index
+        self._owner = owner
+        self._id_chunks = [ids]
+        self._highest = int(ids.max(initial=-1))
+        self._order: NDArray[np.int64] | None = None
+
+    @classmethod
+    def empty(cls, recipe: Recipe, dim: int) -> Rows:
+        """Rows to be filled."""
+        return cls(recipe, make_index(recipe, dim), np.empty(0, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return int(self.index.ntotal)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the codes are pages of a file."""
+        return self._owner is not None
+
+    @property
+    def ids(self) -> Ids:
+        """Ids `(n,)` by position."""
+        if len(self._id_chunks) > 1:
+            self._id_chunks = [np.concatenate(self._id_chunks)]
+        return self._id_chunks[0]
+
+    def codes(self) -> NDArray[np.uint8]:
+        """Codes `(n, code_size)`: a view, not a copy, valid until the next change."""
+        if len(self) == 0:
+            return np.empty((0, self.index.code_size), dtype=np.uint8)
+        size = len(self) * self.index.code_size
+        view: NDArray[np.uint8] = faiss.rev_swig_ptr(self.index.codes.data(), size)
+        return view.reshape(len(self), self.index.code_size)
+
+    def digest(self) -> str:
+        """BLAKE3 over ids and codes, hexadecimal."""
+        hasher = blake3(np.ascontiguousarray(self.ids).view(np.uint8).data, max_threads=blake3.AUTO)
+        return hasher.update(self.codes().reshape(-1).data).hexdigest()
+
+    def positions(self, ids: Ids) -> NDArray[np.int64]:
+        """Positions `(p,)`, ascending, of those `ids` that are held."""
+        # New ids are mostly above all old ones: that must not cost a sort for each run added.
+        wanted = np.unique(ids[ids <= self._highest])
+        if len(wanted) == 0:
+            return wanted
+        held = self.ids
+        if self._order is None:
+            self._order = np.argsort(held, kind="stable")
+        places = np.searchsorted(held, wanted, sorter=self._order)
+        places = self._order[np.minimum(places, len(held) - 1)]
+        return np.sort(places[held[places] == wanted])
+
+    def subset(self, positions: NDArray[np.int64]) -> Rows:
+        """A copy of the rows at some positions."""
+        index = make_index(self.recipe, self.index.d)
+        if len(positions):
+            index.add_sa_codes(self.codes()[positions])
+        return Rows(self.recipe, index, self.ids[positions])
+
+    def without(self, ids: Ids) -> Rows:
+        """These rows less those of some ids; the same object when none of them is held."""
+        gone = self.positions(ids)
+        if len(gone) == 0:
+            return self
+        keep = np.ones(len(self), dtype=np.bool_)
+        keep[gone] = False
+        return self.subset(np.flatnonzero(keep))
+
+    def append(self, ids: Ids, embeddings: Embeddings) -> None:
+        """Add rows `(n, d)` under ids `(n,)` that are not held yet; codes must not be mapped."""
+        self.index.add(np.ascontiguousarray(embeddings, dtype=np.float32))
+        self._id_chunks.append(ids)
+        self._highest = max(self._highest, int(ids.max(initial=-1)))
+        self._order = None

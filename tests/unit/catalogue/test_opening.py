@@ -1,0 +1,146 @@
+"""Opening: missing, foreign, damaged, newer, read-only; and the schema has one truth."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from mmsearch.catalogue import Catalogue, CatalogueBatch
+from mmsearch.catalogue.tables import metadata
+from mmsearch.errors import CatalogueError
+from tests.catalogue_rows import make_space, new_file
+
+
+def make(path: Path) -> Path:
+    with Catalogue.open(path, create=True) as catalogue:
+        root = catalogue.add_root(Path("/photos"))
+        catalogue.add_space(make_space())
+        catalogue.apply(CatalogueBatch(root.root_id, (new_file("a", "one"),), space=make_space()))
+    return path
+
+
+def schema(path: Path) -> set[tuple[str, str]]:
+    with sqlite3.connect(path) as raw:
+        rows = raw.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    raw.close()
+    return {(name, " ".join(sql.split())) for name, sql in rows if name != "alembic_version"}
+
+
+def test_migrations_make_the_schema_of_the_tables(tmp_path):
+    migrated, direct = make(tmp_path / "m.sqlite3"), tmp_path / "d.sqlite3"
+    engine = create_engine(f"sqlite:///{direct}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert schema(migrated) == schema(direct)
+
+
+def test_missing_catalogue_says_how_to_make_one(tmp_path):
+    with pytest.raises(CatalogueError, match="run `mmsearch index`"):
+        Catalogue.open(tmp_path / "none.sqlite3")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_survives_reopening(tmp_path):
+    with Catalogue.open(make(tmp_path / "c.sqlite3"), create=True) as catalogue:
+        assert catalogue.counts().files == 1
+        catalogue.checkpoint()
+    catalogue.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all " * 100, b"x"], ids=["long", "short"])
+def test_a_file_that_is_no_database_is_refused(tmp_path, content):
+    path = tmp_path / "c.sqlite3"
+    path.write_bytes(content)
+    for create in (False, True):
+        with pytest.raises(CatalogueError, match="not a database; it is damaged"):
+            Catalogue.open(path, create=create)
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_is_filled_only_when_creating(tmp_path):
+    path = tmp_path / "c.sqlite3"
+    path.touch()
+    with pytest.raises(CatalogueError, match="is empty"):
+        Catalogue.open(path)
+    with Catalogue.open(path, create=True) as catalogue:
+        assert catalogue.counts().files == 0
+
+
+def test_another_programs_database_is_left_alone(tmp_path):
+    path = tmp_path / "c.sqlite3"
+    raw = sqlite3.connect(path)
+    raw.execute("CREATE TABLE songs (name)")
+    raw.close()
+    before = path.read_bytes()
+    with pytest.raises(CatalogueError, match="not a catalogue of mmsearch"):
+        Catalogue.open(path, create=True)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_schema_asks_for_an_upgrade(tmp_path):
+    path = make(tmp_path / "c.sqlite3")
+    raw = sqlite3.connect(path)
+    raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    with pytest.raises(CatalogueError, match=r"schema 99.*upgrade mmsearch"):
+        Catalogue.open(path)
+
+
+def test_damaged_pages_are_one_clear_line(tmp_path):
+    path = make(tmp_path / "c.sqlite3")
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(CatalogueError, match="damaged: restore a copy") as caught:
+        Catalogue.open(path).counts()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CatalogueError, match="cannot be made"):
+        Catalogue.open(tmp_path / "file" / "c.sqlite3", create=True)
+
+
+def test_reading_imports_neither_sqlalchemy_nor_alembic(tmp_path):
+    path = make(tmp_path / "c.sqlite3")
+    code = (
+        "import sys, numpy; from pathlib import Path; from mmsearch.catalogue import Catalogue\n"
+        "from mmsearch.types import Modality\n"
+        f"c = Catalogue.open(Path({str(path)!r})); s = c.default_space()\n"
+        "list(c.source(s, Modality.IMAGE).changes_since(0)); c.allowed_contents(Path('/photos'))\n"
+        "c.media_for_contents(numpy.array([1])); c.spaces(); c.counts(); c.close()\n"
+        "assert not {'sqlalchemy', 'alembic'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_read_only_folder_can_be_searched_but_not_changed():
+    """As another user where we are root, since root may write anywhere."""
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from mmsearch.catalogue import Catalogue; import mmsearch.catalogue.files\n"
+        "from mmsearch.errors import CatalogueError\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "with Catalogue.open(Path(sys.argv[1])) as c:\n"
+        "    assert c.counts().files == 1 and not c.writable\n"
+        "    try: c.add_root(Path('/other'))\n"
+        "    except CatalogueError as exc: assert 'is read-only' in str(exc), exc\n"
+        "    else: sys.exit('it was written')\n"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = make(folder / "c.sqlite3")
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        finally:
+            folder.chmod(0o755)

@@ -1,0 +1,350 @@
+"""The FAISS index: exact order, filters, catch-up, saving, and files that went wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from mmsearch.errors import VectorIndexError
+from mmsearch.types import Modality
+from mmsearch.vectors import FaissIndex, ReferenceIndex, vector_path
+from mmsearch.vectors.files import read_manifest
+from mmsearch.vectors.recipes import RECIPES, Recipe, make_index, recipe_for, recipe_named
+from tests.catalogue_rows import make_space
+from tests.vector_sources import ListSource, unit_rows
+
+DIM = 24
+
+
+def source_of(count: int, start: int = 0) -> ListSource:
+    source = ListSource(DIM, start)
+    source.put(list(range(1, count + 1)), unit_rows(count, DIM))
+    return source
+
+
+def saved(path: Path, source: ListSource) -> FaissIndex:
+    index = FaissIndex.open(path, DIM)
+    index.catch_up(source)
+    assert index.save()
+    return index
+
+
+def reopened(path: Path) -> FaissIndex:
+    return FaissIndex.open(path, DIM)
+
+
+def test_scores_are_close_to_float32_and_order_is_exact_in_practice(tmp_path):
+    """ann_recall@10 ≥ 0.999 against float32 brute force, scores within 2e-3."""
+    gallery, queries = unit_rows(5000, 256, 1), unit_rows(100, 256, 2)
+    source = ListSource(256)
+    source.put(list(range(5000)), gallery)
+    index = FaissIndex.open(tmp_path / "x.faiss", 256)
+    index.catch_up(source)
+    found = index.search(queries, 10)
+    scores = queries @ gallery.T
+    truth = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    overlap = [
+        len(set(a) & set(b)) for a, b in zip(found.ids.tolist(), truth.tolist(), strict=True)
+    ]
+    assert np.mean(overlap) / 10 >= 0.999
+    expected = np.take_along_axis(scores, found.ids, axis=1)
+    np.testing.assert_allclose(found.scores, expected, atol=2e-3)
+
+
+def test_empty_slots_have_no_id_and_score_minus_infinity(tmp_path):
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    empty = index.search(unit_rows(2, DIM), 3)
+    assert empty.ids.tolist() == [[-1] * 3] * 2
+    assert np.isneginf(empty.scores).all()
+    index.catch_up(source_of(2))
+    found = index.search(unit_rows(1, DIM), 4)
+    assert (found.ids[0] == -1).tolist() == [False, False, True, True]
+    assert np.isneginf(found.scores[0, 2:]).all()
+    assert found.scores.dtype == np.float32
+    assert found.ids.dtype == np.int64
+    assert index.search(unit_rows(0, DIM), 4).ids.shape == (0, 4)
+    assert index.search(unit_rows(2, DIM), 0).ids.shape == (2, 0)
+
+
+def test_ties_break_by_ascending_id_also_at_the_border(tmp_path):
+    row = unit_rows(1, DIM)
+    source = ListSource(DIM)
+    ids = np.random.default_rng(3).permutation(500) + 1
+    source.put(ids.tolist(), np.repeat(row, 500, axis=0))
+    source.put([1000], -row)
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    index.catch_up(source)
+    for k in (1, 5, 499, 500):
+        assert index.search(row, k).ids[0].tolist() == list(range(1, k + 1))
+    both = index.search(np.vstack([row, -row]), 2).ids.tolist()
+    assert both == [[1, 2], [1000, 1]]
+    allowed = np.array([7, 300, 5, 1000, 4242])
+    assert index.search(row, 5, allowed).ids[0].tolist() == [5, 7, 300, 1000, -1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.3, 1.0])
+def test_filters_agree_with_brute_force_whether_few_or_many(tmp_path, share):
+    source = source_of(2000)
+    index, reference = FaissIndex.open(tmp_path / "x.faiss", DIM), ReferenceIndex(DIM)
+    assert index.catch_up(source) == reference.catch_up(source) == 2000
+    allowed = np.random.default_rng(5).choice(2000, int(2000 * share), replace=False) + 1
+    queries = unit_rows(3, DIM, 9)
+    found, truth = index.search(queries, 7, allowed), reference.search(queries, 7, allowed)
+    np.testing.assert_array_equal(found.ids, truth.ids)
+    np.testing.assert_allclose(found.scores, truth.scores, atol=2e-3)
+    everything = index.search(queries, 2000)
+    for row in range(3):  # a filter changes which rows, never their scores
+        whole = dict(
+            zip(everything.ids[row].tolist(), everything.scores[row].tolist(), strict=True)
+        )
+        for item, score in zip(found.ids[row].tolist(), found.scores[row].tolist(), strict=True):
+            assert item == -1 or score == whole[item]
+
+
+def test_no_argument_is_changed(tmp_path):
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    index.catch_up(source_of(50))
+    queries, allowed = unit_rows(2, DIM), np.array([9, 3, 3])
+    copies = queries.copy(), allowed.copy()
+    index.search(queries, 3, allowed)
+    np.testing.assert_array_equal(queries, copies[0])
+    np.testing.assert_array_equal(allowed, copies[1])
+
+
+def test_bad_queries_are_refused(tmp_path):
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    index.catch_up(source_of(5))
+    with pytest.raises(VectorIndexError, match="shape"):
+        index.search(unit_rows(1, DIM + 1), 3)
+    with pytest.raises(VectorIndexError, match="k -1"):
+        index.search(unit_rows(1, DIM), -1)
+    with pytest.raises(VectorIndexError, match="not finite"):
+        index.search(np.full((1, DIM), np.nan, np.float32), 3)
+    with pytest.raises(VectorIndexError, match="dimension"):
+        index.catch_up(ListSource(DIM + 1))
+
+
+def test_the_thread_setting_is_put_back(tmp_path):
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    index.catch_up(source_of(5))
+    before = faiss.omp_get_max_threads()
+    index.search(unit_rows(1, DIM), 3)
+    assert faiss.omp_get_max_threads() == before
+
+
+def test_an_index_that_is_level_does_not_replay(tmp_path):
+    source = source_of(10)
+    index = saved(tmp_path / "x.faiss", source)
+    replays = source.replays
+    assert index.catch_up(source) == 0
+    assert source.replays == replays
+    assert not index.dirty
+    assert not index.save()
+
+
+def test_a_saved_index_replays_only_what_it_misses(tmp_path):
+    path, source = tmp_path / "v" / "x.faiss", source_of(10)
+    saved(path, source)
+    source.put([20, 3], unit_rows(2, DIM, 4))  # 3 gets another embedding
+    source.remove([1, 2, 777])
+    index = reopened(path)
+    assert len(index) == 10
+    assert index.catch_up(source) == 4
+    assert len(index) == source.count() == 9
+    assert index.save()
+    reference = ReferenceIndex(DIM)
+    reference.catch_up(source)
+    queries = unit_rows(4, DIM, 6)
+    np.testing.assert_array_equal(
+        reopened(path).search(queries, 9).ids, reference.search(queries, 9).ids
+    )
+
+
+def test_the_last_embedding_of_an_id_counts_also_inside_a_run(tmp_path):
+    rows = unit_rows(2, DIM)
+    source = ListSource(DIM)
+    source.put([5, 5], rows)
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    index.catch_up(source)
+    found = index.search(rows[1:], 2)
+    assert found.ids[0].tolist() == [5, -1]
+    assert found.scores[0, 0] == pytest.approx(1, abs=2e-3)
+
+
+def test_a_file_that_outlived_its_catalogue_is_rebuilt(tmp_path, caplog):
+    path = tmp_path / "x.faiss"
+    saved(path, source_of(10))
+    successor = source_of(4, start=1000)
+    index = reopened(path)
+    with caplog.at_level(logging.WARNING):
+        assert index.catch_up(successor) == 4
+    assert "cannot replay" in caplog.text
+    assert len(index) == 4
+
+
+def test_a_file_that_does_not_add_up_is_rebuilt(tmp_path):
+    path, source = tmp_path / "x.faiss", source_of(10)
+    other = source_of(12)
+    saved(path, other)
+    source.put([30], unit_rows(1, DIM))  # another history under the same generations
+    index = reopened(path)
+    index.catch_up(source)
+    assert len(index) == 11
+
+
+def test_everything_removed_leaves_an_empty_index(tmp_path):
+    path, source = tmp_path / "x.faiss", source_of(3)
+    saved(path, source)
+    source.remove([1, 2, 3])
+    index = reopened(path)
+    assert index.catch_up(source) == 3
+    assert index.save()
+    assert len(reopened(path)) == 0
+    assert reopened(path).search(unit_rows(1, DIM), 1).ids.tolist() == [[-1]]
+
+
+def damage(path: Path, kind: str) -> None:
+    data = path.read_bytes()
+    changed = {
+        "cut": data[:-100],
+        "cut in half": data[: len(data) // 2],
+        "empty": b"",
+        "foreign": b"something else entirely" * 50,
+        "data": data[:40] + bytes(byte ^ 255 for byte in data[40:60]) + data[60:],
+        "manifest": data[:-90] + b"?" + data[-89:],
+        "longer": data + b"tail",
+        "no manifest": data[: data.rindex(b'{"version"')],
+    }
+    path.write_bytes(changed[kind])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["cut", "cut in half", "empty", "foreign", "data", "manifest", "longer", "no manifest"],
+)
+def test_a_damaged_file_is_logged_and_rebuilt(tmp_path, caplog, kind):
+    path, source = tmp_path / "x.faiss", source_of(40)
+    saved(path, source)
+    damage(path, kind)
+    with caplog.at_level(logging.WARNING):
+        index = reopened(path)
+    assert "will be rebuilt" in caplog.text
+    assert (len(index), index.generation) == (0, 0)
+    assert index.catch_up(source) == 40
+    assert index.save()
+    assert len(reopened(path)) == 40
+
+
+def test_damage_between_the_samples_is_never_carried_on(tmp_path, caplog):
+    source = ListSource(512)
+    source.put(list(range(3000)), unit_rows(3000, 512))
+    path = tmp_path / "x.faiss"
+    index = FaissIndex.open(path, 512)
+    index.catch_up(source)
+    index.save()
+    data = bytearray(path.read_bytes())
+    data[30_000] ^= 64  # after the first sample, well before the second
+    path.write_bytes(data)
+    index = FaissIndex.open(path, 512)
+    assert len(index) == 3000
+    assert not index.verify()
+    source.remove([0])
+    with caplog.at_level(logging.WARNING):
+        index.catch_up(source)
+    assert "checksum" in caplog.text
+    assert index.save()
+    assert FaissIndex.open(path, 512).verify()
+
+
+def test_another_dimension_or_recipe_is_rebuilt(tmp_path, monkeypatch):
+    path = tmp_path / "x.faiss"
+    saved(path, source_of(3))
+    assert len(FaissIndex.open(path, DIM + 1)) == 0
+    monkeypatch.setattr("mmsearch.vectors.recipes.RECIPES", (Recipe("other", "SQfp16", 0),))
+    assert len(reopened(path)) == 0
+
+
+def test_a_newer_file_of_another_process_is_kept(tmp_path):
+    path, source = tmp_path / "x.faiss", source_of(3)
+    slow = reopened(path)
+    slow.catch_up(source)
+    source.put([9], unit_rows(1, DIM))
+    saved(path, source)
+    assert not slow.save()
+    assert len(reopened(path)) == 4
+
+
+def test_an_open_index_survives_the_replacement_of_its_file(tmp_path):
+    path, source = tmp_path / "x.faiss", source_of(30)
+    saved(path, source)
+    reader = reopened(path)
+    source.remove(list(range(1, 20)))
+    saved(path, source)
+    assert len(reader) == 30
+    assert reader.verify()
+    assert (reader.search(unit_rows(1, DIM), 30).ids >= 1).all()
+
+
+def test_saving_leaves_no_other_files_and_sweeps_abandoned_ones(tmp_path):
+    path = tmp_path / "x.faiss"
+    stray, fresh = tmp_path / "x.faiss.old.tmp", tmp_path / "x.faiss.new.tmp"
+    for file in (stray, fresh):
+        file.touch()
+    os.utime(stray, (time.time() - 7200,) * 2)
+    saved(path, source_of(3))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.faiss", "x.faiss.new.tmp"]
+
+
+def test_a_save_that_fails_says_so_and_keeps_the_old_file(tmp_path, monkeypatch):
+    path, source = tmp_path / "x.faiss", source_of(3)
+    saved(path, source)
+    source.put([9], unit_rows(1, DIM))
+    index = reopened(path)
+    index.catch_up(source)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mmsearch.vectors.files.os.fsync", full)
+        with pytest.raises(VectorIndexError, match="No space left"):
+            index.save()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.faiss"]
+    assert len(reopened(path)) == 3
+    assert index.save()
+
+
+def test_the_manifest_says_what_the_file_holds_and_faiss_alone_can_read_it(tmp_path):
+    path, source = tmp_path / "x.faiss", source_of(3)
+    saved(path, source)
+    manifest = read_manifest(path)
+    assert manifest is not None
+    assert (manifest.count, manifest.dim, manifest.generation) == (3, DIM, source.generation)
+    assert manifest.recipe == recipe_for(3).name
+    plain = faiss.read_index(str(path))
+    assert faiss.vector_to_array(plain.id_map).tolist() == [1, 2, 3]
+    assert read_manifest(tmp_path / "none") is None
+    assert replace(manifest, count=3) == manifest
+
+
+def test_recipes_cover_every_size_and_a_lossy_one_is_refused():
+    assert recipe_for(0) is RECIPES[0]
+    assert recipe_named(RECIPES[0].name) is RECIPES[0]
+    with pytest.raises(VectorIndexError, match="unknown"):
+        recipe_named("hnsw")
+    with pytest.raises(VectorIndexError, match="keeps no codes"):
+        make_index(Recipe("graph", "HNSW16", 0), 8)
+
+
+def test_each_space_and_modality_has_its_own_file():
+    space = make_space()
+    paths = {vector_path(Path("ix"), space, modality) for modality in Modality}
+    assert len(paths) == 2
+    assert Path("ix/vectors") / f"{space.key}-image.faiss" in paths
