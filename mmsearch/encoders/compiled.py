@@ -1,0 +1,138 @@
+"""One exported tower, compiled for this processor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from mmsearch.encoders.quiet import import_openvino
+from mmsearch.errors import ModelError
+
+if TYPE_CHECKING:
+    import openvino
+
+_CPU = "CPU"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """How a tower runs: `parallel` batches at a time share `threads` (None = all cores)."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int | None = None
+    parallel: int = 1
+
+
+class CompiledTower:
+    """A tower ready to run; several batches are under way at once. Thread-safe."""
+
+    def __init__(self, compiled: openvino.CompiledModel, parallel: int) -> None:
+        self._requests = [compiled.create_infer_request() for _ in range(parallel)]
+        self._lock = threading.Lock()
+
+    def run(self, batches: Sequence[NDArray[np.generic]]) -> list[NDArray[np.float32]]:
+        """The output `(n, d)` float32 of each batch, in order; not normalised."""
+        outputs: list[NDArray[np.float32]] = []
+        count = len(self._requests)
+        with self._lock:
+            for number in range(len(batches) + count):
+                request = self._requests[number % count]
+                if 0 <= number - count < len(batches):
+                    request.wait()
+                    outputs.append(np.array(request.get_output_tensor(0).data))
+                if number < len(batches):
+                    request.start_async({0: np.ascontiguousarray(batches[number])})
+        return outputs
+
+
+def available_cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def compile_tower(file: Path, options: CompileOptions) -> CompiledTower:
+    """The tower in `file`, compiled for this processor, from a cached compilation where it can.
+
+    Raises:
+        ModelError: OpenVINO cannot read or compile it.
+    """
+    core = import_openvino().Core()
+    try:
+        settings = _settings(core, options)
+        compiled = _from_cache(core, file, settings) or _compile(core, file, settings)
+    except RuntimeError as exc:
+        line = " ".join(str(exc).split())[:300]
+        raise ModelError(
+            f"export {file} cannot be compiled ({line}): remove {file.parent} and run again"
+        ) from exc
+    return CompiledTower(compiled, options.parallel)
+
+
+def _settings(core: openvino.Core, options: CompileOptions) -> dict[str, str]:
+    """OpenVINO properties for `options`."""
+    capable = "BF16" in core.get_property(_CPU, "OPTIMIZATION_CAPABILITIES")
+    if options.precision == "bf16" and not capable:
+        logger.warning("this processor has no bf16 arithmetic: computing in fp32")
+    half = capable and options.precision != "fp32"
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+        "NUM_STREAMS": str(options.parallel),
+    }
+    if options.threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = str(options.threads)
+    return settings
+
+
+def _blob(core: openvino.Core, file: Path, settings: dict[str, str]) -> Path:
+    """Where the compilation of `file` for this processor and these settings is kept."""
+    version = import_openvino().__version__
+    processor = core.get_property(_CPU, "FULL_DEVICE_NAME")
+    capabilities = core.get_property(_CPU, "OPTIMIZATION_CAPABILITIES")
+    key = repr((version, processor, sorted(capabilities), sorted(settings.items())))
+    return file.with_name(f"{file.stem}-{blake3(key.encode()).hexdigest()[:16]}.blob")
+
+
+def _from_cache(
+    core: openvino.Core, file: Path, settings: dict[str, str]
+) -> openvino.CompiledModel | None:
+    """The kept compilation, or None where there is none that loads."""
+    blob = _blob(core, file, settings)
+    if not blob.is_file():
+        return None
+    try:
+        return core.import_model(import_openvino().tensor_from_file(str(blob)), _CPU, settings)
+    except RuntimeError as exc:
+        logger.warning("compilation %s is damaged (%s): made anew", blob, exc)
+        blob.unlink(missing_ok=True)
+        return None
+
+
+def _compile(core: openvino.Core, file: Path, settings: dict[str, str]) -> openvino.CompiledModel:
+    """Compile `file` and keep the result; a cache that cannot be written costs time, no more."""
+    compiled = core.compile_model(str(file), _CPU, settings)
+    blob = _blob(core, file, settings)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".blob-", dir=blob.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(compiled.export_model().getbuffer())
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(blob)
+    except OSError as exc:
+        logger.warning("compilation %s cannot be kept: %s", blob, exc)
+    return compiled

@@ -1,0 +1,142 @@
+"""Torch towers written once as OpenVINO models, with the tokenizer beside them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.encoders.quiet import import_openvino
+from mmsearch.encoders.sources import ModelSource
+from mmsearch.encoders.tokenize import TokenizerRules
+from mmsearch.errors import ModelError
+from mmsearch.types import Space
+
+if TYPE_CHECKING:
+    from mmsearch.encoders.torch_model import LoadedModel
+
+EXPORTER_VERSION = 1
+IMAGE_TOWER = "image"
+TEXT_TOWER = "text"
+MANIFEST_FILE = "manifest.json"
+_STALE_AFTER_S = 24 * 3600.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """A model as OpenVINO reads it.
+
+    `directory` holds `image.xml` (takes `(n, h, w, 3)` uint8) and `text.xml` (takes `(n, l)`
+    int64), each giving `(n, d)` float32 that is not normalised yet, and `tokenizer.json` unless
+    `rules` is None: then only open_clip's own tokenizer will do.
+    """
+
+    directory: Path
+    rules: TokenizerRules | None
+
+
+def exported_model(source: ModelSource, space: Space, cache_dir: Path) -> ExportedModel:
+    """The OpenVINO export of `source`, made now if the cache has none.
+
+    Two processes may export at once: each writes beside and renames; the first one stays.
+
+    Raises:
+        ModelError: The model cannot be exported or the cache cannot be written.
+    """
+    version = str(import_openvino().__version__).split("-", maxsplit=1)[0]
+    # The version in the name lets two installations share a cache.
+    final = cache_dir / "models" / space.key / f"openvino-{version}-r{EXPORTER_VERSION}"
+    found = _read_manifest(final)
+    if found is not None:
+        return found
+    logger.info("preparing model '%s' for this processor, once", source.name)
+    try:
+        with _renamed_into(final) as folder:
+            rules = _export(source, folder)
+            _write_manifest(folder, source, version, rules)
+    except OSError as exc:
+        raise ModelError(
+            f"cache {cache_dir} cannot be written ({exc}): free space or set MMSEARCH_CACHE"
+        ) from exc
+    found = _read_manifest(final)
+    if found is None:
+        raise ModelError(f"export {final} is damaged: remove that folder and run again")
+    return found
+
+
+def _export(source: ModelSource, folder: Path) -> TokenizerRules | None:
+    """Write both towers and the tokenizer of `source` into `folder`."""
+    from mmsearch.encoders.torch_model import load_torch_model
+    from mmsearch.encoders.towers import write_towers
+    from mmsearch.encoders.vocabulary import write_tokenizer
+
+    loaded: LoadedModel = load_torch_model(source)
+    rules = write_tokenizer(loaded, folder)
+    write_towers(loaded, folder)
+    return rules
+
+
+def _read_manifest(folder: Path) -> ExportedModel | None:
+    """What `folder` holds, or None where there is no complete export."""
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+        rules = manifest["tokenizer"]
+        return ExportedModel(folder, None if rules is None else TokenizerRules(**rules))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        logger.warning("export %s is damaged (%s): made anew", folder, exc)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _write_manifest(
+    folder: Path, source: ModelSource, version: str, rules: TokenizerRules | None
+) -> None:
+    """Write what the export is, for the reader and for people."""
+    manifest = {
+        "model": source.name,
+        "exporter": EXPORTER_VERSION,
+        "openvino": version,
+        "tokenizer": None if rules is None else asdict(rules),
+    }
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), "utf-8")
+
+
+@contextmanager
+def _renamed_into(final: Path) -> Iterator[Path]:
+    """A folder beside `final` that takes its name in the end, unless another was first."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(final.parent)
+    folder = Path(tempfile.mkdtemp(prefix=".export-", dir=final.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        for file in folder.iterdir():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+        try:
+            folder.rename(final)
+        except OSError:
+            if not (final / MANIFEST_FILE).is_file():
+                raise
+            logger.debug("another process has exported %s meanwhile", final)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove what killed exports left more than a day ago."""
+    for folder in parent.glob(".export-*"):
+        if time.time() - folder.stat().st_mtime > _STALE_AFTER_S:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,86 @@
+"""From a model's name to an encoder that runs as fast as this machine can."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mmsearch.encoders.digest import space_of
+from mmsearch.encoders.sources import ModelSource, resolve_model
+from mmsearch.errors import ModelError
+from mmsearch.protocols import DualEncoder
+from mmsearch.types import Space
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderOptions:
+    """Where and how an encoder runs.
+
+    `cache_dir` keeps exports and downloads. Device 'auto' takes a GPU where there is one;
+    precision 'auto' takes half precision where the hardware has it. `threads` None = all cores;
+    `batch_size` bounds the pictures in one pass on a GPU.
+    """
+
+    cache_dir: Path
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int | None = None
+    batch_size: int = 32
+
+
+def load_dual_encoder(name: str, options: EncoderOptions) -> DualEncoder:
+    """The model called `name`, ready to embed: torch on CUDA, OpenVINO on the CPU.
+
+    Raises:
+        ModelError: The model cannot be found, read or run here.
+    """
+    source = resolve_model(name, options.cache_dir)
+    space = space_of(source)
+    if options.device == "cuda" or (options.device == "auto" and _may_have_cuda()):
+        encoder = _on_cuda(source, space, options)
+        if encoder is not None:
+            return encoder
+    from mmsearch.encoders.compiled import CompileOptions
+    from mmsearch.encoders.export import exported_model
+    from mmsearch.encoders.openvino_runtime import OpenVinoEncoder
+
+    exported = exported_model(source, space, options.cache_dir)
+    compile_options = CompileOptions(options.precision, options.threads)
+    return OpenVinoEncoder(source, space, exported, compile_options)
+
+
+def _on_cuda(source: ModelSource, space: Space, options: EncoderOptions) -> DualEncoder | None:
+    """The model on the GPU in half precision; None where torch cannot use it and need not."""
+    import torch
+
+    if not torch.cuda.is_available():
+        if options.device == "cuda":
+            raise ModelError(
+                "device 'cuda': torch finds no usable GPU here; take device 'cpu' or 'auto'"
+            )
+        logger.info("torch cannot use the GPU of this machine: running on the CPU")
+        return None
+    from mmsearch.encoders.torch_model import load_torch_model
+    from mmsearch.encoders.torch_runtime import TorchEncoder
+
+    precision = "fp16" if options.precision == "auto" else options.precision
+    return TorchEncoder(space, load_torch_model(source, "cuda"), precision, options.batch_size)
+
+
+def _may_have_cuda() -> bool:
+    """Whether an NVIDIA driver sees a device, asked of the driver itself: torch takes seconds."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(library)
+        count = ctypes.c_int()
+        if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+            return False
+    except (OSError, AttributeError):
+        return False
+    return count.value > 0

@@ -1,0 +1,95 @@
+"""Dual encoders on the CPU through OpenVINO."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mmsearch.encoders.compiled import (
+    CompiledTower,
+    CompileOptions,
+    available_cores,
+    compile_tower,
+)
+from mmsearch.encoders.definition import TOKENIZER_FILE
+from mmsearch.encoders.export import IMAGE_TOWER, TEXT_TOWER, ExportedModel
+from mmsearch.encoders.rows import check_images, normalised
+from mmsearch.encoders.sources import ModelSource
+from mmsearch.encoders.tokenize import FileTokenizer, TextBatcher
+from mmsearch.types import Embeddings, ImageTensor, Space
+
+_IMAGES_A_PASS = 4
+"""Pictures in one request: more of them fall out of the processor's cache (measured)."""
+_MOST_PASSES_AT_ONCE = 8
+
+
+class OpenVinoEncoder:
+    """A `DualEncoder` on the CPU. Each tower is loaded when it is first used; thread-safe."""
+
+    def __init__(
+        self, source: ModelSource, space: Space, exported: ExportedModel, options: CompileOptions
+    ) -> None:
+        self._source = source
+        self._space = space
+        self._exported = exported
+        self._options = options
+        self._loading = threading.Lock()
+        self._image: CompiledTower | None = None
+        self._text: tuple[TextBatcher, CompiledTower] | None = None
+
+    @property
+    def space(self) -> Space:
+        """The space all embeddings of this encoder belong to."""
+        return self._space
+
+    def encode_images(self, images: ImageTensor) -> Embeddings:
+        """Embeddings `(n, d)` of pictures `(n, h, w, 3)` uint8 at `space.input` size."""
+        check_images(images, self._space.input)
+        if not len(images):
+            return np.empty((0, self._space.dim), np.float32)
+        starts = range(0, len(images), _IMAGES_A_PASS)
+        batches = [images[start : start + _IMAGES_A_PASS] for start in starts]
+        return normalised(np.concatenate(self._image_tower().run(batches)))
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embeddings `(n, d)` of `n` texts; longer ones are cut at the context length."""
+        out = np.empty((len(texts), self._space.dim), np.float32)
+        if not texts:
+            return out
+        batcher, tower = self._text_tower()
+        batches = batcher.batches(texts)
+        for batch, rows in zip(batches, tower.run([item.tokens for item in batches]), strict=True):
+            out[batch.numbers] = rows
+        return normalised(out)
+
+    def _image_tower(self) -> CompiledTower:
+        with self._loading:
+            if self._image is None:
+                # One thread a pass beats all threads on one: small layers do not split well.
+                cores = self._options.threads or available_cores()
+                self._image = self._compiled(IMAGE_TOWER, min(cores, _MOST_PASSES_AT_ONCE))
+            return self._image
+
+    def _text_tower(self) -> tuple[TextBatcher, CompiledTower]:
+        with self._loading:
+            if self._text is None:
+                self._text = self._batcher(), self._compiled(TEXT_TOWER, 1)
+            return self._text
+
+    def _compiled(self, tower: str, parallel: int) -> CompiledTower:
+        file = self._exported.directory / f"{tower}.xml"
+        return compile_tower(file, replace(self._options, parallel=parallel))
+
+    def _batcher(self) -> TextBatcher:
+        """The exported tokenizer, or open_clip's own where only that will do."""
+        rules = self._exported.rules
+        if rules is not None:
+            return TextBatcher(
+                FileTokenizer(self._exported.directory / TOKENIZER_FILE, rules), rules
+            )
+        from mmsearch.encoders.torch_model import open_clip_batcher
+
+        return open_clip_batcher(self._source)
