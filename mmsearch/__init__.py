@@ -1,1 +1,110 @@
-"""TODO."""
+"""Cross-modal retrieval: find pictures from words, words from pictures, pictures from pictures.
+
+    import mmsearch
+
+    with mmsearch.open(home="library") as library:
+        library.index("photos")
+        for hit in library.query("a dog on a beach", k=10):
+            print(hit.rank, hit.score, hit.media.path)
+
+Importing this package imports nothing heavy; each name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmsearch.engine.factory import open as open  # noqa: A004 - mmsearch.open reads as meant
+    from mmsearch.engine.library import Library as Library
+    from mmsearch.engine.progress import ProgressListener as ProgressListener
+    from mmsearch.engine.progress import SilentProgress as SilentProgress
+    from mmsearch.engine.query_language import WeightedTerm as WeightedTerm
+    from mmsearch.engine.records import IndexOptions as IndexOptions
+    from mmsearch.engine.records import LibraryStatus as LibraryStatus
+    from mmsearch.engine.records import MediaInfo as MediaInfo
+    from mmsearch.engine.records import RootStatus as RootStatus
+    from mmsearch.engine.records import SpaceStatus as SpaceStatus
+    from mmsearch.errors import CatalogueError as CatalogueError
+    from mmsearch.errors import ConfigError as ConfigError
+    from mmsearch.errors import DatasetError as DatasetError
+    from mmsearch.errors import MediaError as MediaError
+    from mmsearch.errors import MmsearchError as MmsearchError
+    from mmsearch.errors import ModelError as ModelError
+    from mmsearch.errors import QueryError as QueryError
+    from mmsearch.errors import SpaceMismatchError as SpaceMismatchError
+    from mmsearch.errors import VectorIndexError as VectorIndexError
+    from mmsearch.types import CaptionHit as CaptionHit
+    from mmsearch.types import CaptionRecord as CaptionRecord
+    from mmsearch.types import Failure as Failure
+    from mmsearch.types import Hit as Hit
+    from mmsearch.types import IndexSummary as IndexSummary
+    from mmsearch.types import InputSpec as InputSpec
+    from mmsearch.types import MediaMetadata as MediaMetadata
+    from mmsearch.types import MediaRecord as MediaRecord
+    from mmsearch.types import Modality as Modality
+    from mmsearch.types import Space as Space
+
+    __version__: str
+
+_HOMES = {
+    "open": "engine.factory",
+    "Library": "engine.library",
+    "ProgressListener": "engine.progress",
+    "SilentProgress": "engine.progress",
+    "WeightedTerm": "engine.query_language",
+    **dict.fromkeys(
+        ("IndexOptions", "LibraryStatus", "MediaInfo", "RootStatus", "SpaceStatus"),
+        "engine.records",
+    ),
+    **dict.fromkeys(
+        (
+            "CatalogueError",
+            "ConfigError",
+            "DatasetError",
+            "MediaError",
+            "MmsearchError",
+            "ModelError",
+            "QueryError",
+            "SpaceMismatchError",
+            "VectorIndexError",
+        ),
+        "errors",
+    ),
+    **dict.fromkeys(
+        (
+            "CaptionHit",
+            "CaptionRecord",
+            "Failure",
+            "Hit",
+            "IndexSummary",
+            "InputSpec",
+            "MediaMetadata",
+            "MediaRecord",
+            "Modality",
+            "Space",
+        ),
+        "types",
+    ),
+}
+
+__all__ = [  # noqa: PLE0604 - the table above is the one list of public names
+    "__version__",
+    *_HOMES,
+]
+
+
+def __getattr__(name: str) -> object:
+    """The public object `name`, imported on first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mmsearch")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mmsearch' has no attribute '{name}'")
+    value: object = getattr(import_module(f"mmsearch.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+"""`python -m mmsearch` is `mmsearch`."""
+
+from mmsearch.cli.main import main
+
+main()

@@ -1,0 +1,36 @@
+"""The table of commands: what `mmsearch --help` shows without importing any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """One command: the module `mmsearch.cli.<module>` holds its `command` and `EXAMPLES`."""
+
+    name: str
+    summary: str
+    panel: str
+
+    @property
+    def module(self) -> str:
+        """Full name of the module that implements the command."""
+        return f"mmsearch.cli.{self.name}"
+
+
+SEARCH = "Search"
+CATALOGUE = "Catalogue"
+MODELS = "Models"
+
+COMMANDS = (
+    CommandEntry("index", "Index folders of pictures; run again to update.", SEARCH),
+    CommandEntry("query", "Find pictures by words, by a picture, or both.", SEARCH),
+    CommandEntry("demo", "Index a few real photographs and ask three questions.", SEARCH),
+    CommandEntry("status", "Show what is indexed, and what failed.", CATALOGUE),
+    CommandEntry("info", "Show what is known of one picture.", CATALOGUE),
+    CommandEntry("remove", "Forget a file or folder; the files stay.", CATALOGUE),
+    CommandEntry("models", "List the models that --model takes.", MODELS),
+    CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
+    CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),
+)

@@ -1,0 +1,158 @@
+"""`mmsearch index`: make or update an index of folders of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmsearch.cli.help import Example
+from mmsearch.cli.options import command_of
+from mmsearch.cli.session import Session
+
+if TYPE_CHECKING:
+    from mmsearch.engine.library import Library
+    from mmsearch.types import IndexSummary
+
+EXAMPLES = (
+    Example("mmsearch index photos", "index a folder and all below it"),
+    Example("mmsearch index", "bring everything indexed so far up to date"),
+    Example("mmsearch index photos --exclude '*.gif' --exclude drafts", "leave some files out"),
+    Example("mmsearch index photos --captions captions.csv", "attach captions, searchable too"),
+    Example("mmsearch index photos --json --strict", "for scripts: counts; exit 1 on bad files"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCommand:
+    """What to index and how."""
+
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            show_default=False,
+            help="Folders or files; none: all folders indexed so far.",
+        ),
+    ] = field(default_factory=list)
+    captions: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Captions to attach: Karpathy or COCO JSON, CSV, TSV, JSONL. Repeatable.",
+        ),
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str],
+        typer.Option(
+            metavar="GLOB",
+            show_default=False,
+            help="Leave out names or relative paths that match. Repeatable.",
+        ),
+    ] = field(default_factory=list)
+    include_hidden: Annotated[
+        bool, typer.Option("--include-hidden", help="Look into hidden folders and files too.")
+    ] = False
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="Embed with this model, beside others; see 'mmsearch models'.",
+            rich_help_panel="Speed and model",
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Pictures in one pass.", rich_help_panel="Speed and model"
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that decode pictures.",
+            rich_help_panel="Speed and model",
+        ),
+    ] = None
+    json: Annotated[
+        bool, typer.Option("--json", help="Write the summary as one JSON object on stdout.")
+    ] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if any file failed.")] = False
+
+
+@command_of(IndexCommand)
+def command(session: Session, asked: IndexCommand) -> None:
+    """Index folders of pictures, or bring an index up to date.
+
+    Only new and changed files are read again. Ctrl-C keeps what was done; the next run goes on.
+    A missing folder is marked offline, not forgotten: 'mmsearch remove' forgets.
+    """
+    with session.library(
+        model=asked.model, batch_size=asked.batch_size, decode_workers=asked.workers
+    ) as library:
+        summary = _run(session, asked, library)
+    _tell(session, asked, summary)
+    if summary.interrupted:
+        raise typer.Exit(130)
+    if asked.strict and summary.failed:
+        raise typer.Exit(1)
+
+
+def _run(session: Session, asked: IndexCommand, library: Library) -> IndexSummary:
+    """The summary of the run, watched on the terminal."""
+    from mmsearch.cli.progress import IndexingProgress, live_line
+    from mmsearch.engine.records import IndexOptions
+
+    paths: list[Path] = asked.paths
+    if not paths and not asked.captions:
+        paths = [root.path for root in library.status().roots]
+    options = IndexOptions(
+        captions=tuple(asked.captions),
+        exclude=tuple(asked.exclude),
+        include_hidden=asked.include_hidden,
+    )
+    with live_line(quiet=session.quiet) as line:
+        return library.index(paths, options, IndexingProgress(line))
+
+
+def _tell(session: Session, asked: IndexCommand, summary: IndexSummary) -> None:
+    """Write the summary: JSON on stdout, words on stderr."""
+    from mmsearch.cli.json_shapes import summary_json
+    from mmsearch.cli.output import write_json, write_note
+
+    if asked.json:
+        write_json(summary_json(summary))
+    if summary.interrupted:
+        write_note("mmsearch: interrupted: what was done is kept; run the same command to go on")
+    if not session.quiet:
+        write_note(summary_text(summary))
+        if summary.failed:
+            write_note("'mmsearch status --failed' lists what failed, and why")
+
+
+def summary_text(summary: IndexSummary) -> str:
+    """One line for people: what changed, how long it took."""
+    from mmsearch.cli.wording import count_text, duration_text
+
+    counts = {
+        "added": summary.added,
+        "updated": summary.updated,
+        "moved": summary.moved,
+        "removed": summary.removed,
+        "unchanged": summary.unchanged,
+        "failed": summary.failed,
+    }
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
+    if summary.captions_added:
+        parts.append(f"{count_text(summary.captions_added, 'caption')} added")
+    if summary.captions_unmatched:
+        parts.append(f"{count_text(summary.captions_unmatched, 'caption')} without a picture here")
+    text = f"{', '.join(parts) or 'no pictures found'} in {duration_text(summary.seconds)}"
+    if summary.added + summary.updated:
+        text += f" ({summary.images_per_second:.0f} pictures/s)"
+    return text

@@ -1,0 +1,139 @@
+"""What `--json` writes: the names and shapes that programs rely on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from mmsearch.engine.records import LibraryStatus, MediaInfo
+    from mmsearch.types import CaptionHit, Failure, Hit, IndexSummary, MediaRecord, Space
+
+Json: TypeAlias = dict[str, object]
+"""One JSON object; key order is the order of writing."""
+
+
+def hit_json(hit: Hit) -> Json:
+    """`rank, score, path, media_id` and, when reranked, `rerank_score`."""
+    shape: Json = {
+        "rank": hit.rank,
+        "score": round(hit.score, 6),
+        "path": str(hit.media.path),
+        "media_id": hit.media.media_id,
+    }
+    return _with_rerank(shape, hit.rerank_score)
+
+
+def caption_hit_json(hit: CaptionHit) -> Json:
+    """As for a picture, with `caption`; a free caption's path and media_id are null."""
+    media = hit.caption.media
+    shape: Json = {
+        "rank": hit.rank,
+        "score": round(hit.score, 6),
+        "path": None if media is None else str(media.path),
+        "media_id": None if media is None else media.media_id,
+        "caption": hit.caption.text,
+    }
+    return _with_rerank(shape, hit.rerank_score)
+
+
+def summary_json(summary: IndexSummary) -> Json:
+    """The contract's eight names first, then what else a run tells."""
+    return {
+        "added": summary.added,
+        "updated": summary.updated,
+        "moved": summary.moved,
+        "removed": summary.removed,
+        "unchanged": summary.unchanged,
+        "failed": summary.failed,
+        "seconds": round(summary.seconds, 3),
+        "images_per_second": round(summary.images_per_second, 1),
+        "captions_added": summary.captions_added,
+        "captions_unmatched": summary.captions_unmatched,
+        "offline_roots": [str(root) for root in summary.offline_roots],
+        "interrupted": summary.interrupted,
+    }
+
+
+def status_json(status: LibraryStatus) -> Json:
+    """Counts, sizes in bytes, roots and spaces of one index."""
+    return {
+        "index": status.index,
+        "path": str(status.path),
+        "files": status.n_files,
+        "contents": status.n_contents,
+        "captions": status.n_captions,
+        "failed": status.n_failed,
+        "size_bytes": status.size_bytes,
+        "catalogue_size_bytes": status.catalogue_size_bytes,
+        "vectors_size_bytes": status.vectors_size_bytes,
+        "roots": [
+            {"path": str(root.path), "online": root.online, "files": root.n_files}
+            for root in status.roots
+        ],
+        "spaces": [
+            {
+                **space_json(one.space),
+                "default": one.is_default,
+                "images": one.n_images,
+                "captions": one.n_captions,
+                "vectors_size_bytes": one.vectors_size_bytes,
+            }
+            for one in status.spaces
+        ],
+    }
+
+
+def failure_json(failure: Failure) -> Json:
+    """One file that could not be indexed."""
+    return {
+        "path": str(failure.path),
+        "reason": failure.reason,
+        "failed_at": failure.failed_at.isoformat(),
+    }
+
+
+def space_json(space: Space) -> Json:
+    """A model's name, the digest that tells it from others, and its dimension."""
+    return {"model": space.name, "digest": space.digest, "dim": space.dim}
+
+
+def info_json(info: MediaInfo) -> Json:
+    """All that is known of one file; what does not apply is null or empty."""
+    return {
+        "path": str(info.path),
+        "media": None if info.media is None else media_json(info.media),
+        "failure": None if info.failure is None else failure_json(info.failure),
+        "captions": [caption.text for caption in info.captions],
+        "copies": [str(copy.path) for copy in info.copies],
+        "spaces": [space_json(space) for space in info.spaces],
+    }
+
+
+def media_json(media: MediaRecord) -> Json:
+    """One catalogued file with its metadata; sizes in bytes and pixels, angles in degrees."""
+    about = media.metadata
+    return {
+        "media_id": media.media_id,
+        "size_bytes": media.size_bytes,
+        "mtime_ns": media.mtime_ns,
+        "digest": media.digest,
+        "online": media.online,
+        "width": about.width,
+        "height": about.height,
+        "format": about.format,
+        "taken_at": None if about.taken_at is None else about.taken_at.isoformat(),
+        "latitude": about.latitude,
+        "longitude": about.longitude,
+        "camera": about.camera,
+    }
+
+
+def removed_json(path: Path, removed: int) -> Json:
+    """What `remove` did with one path."""
+    return {"path": str(path), "removed": removed}
+
+
+def _with_rerank(shape: Json, rerank_score: float | None) -> Json:
+    """The shape, with the rerank score where there is one."""
+    return shape if rerank_score is None else {**shape, "rerank_score": round(rerank_score, 6)}

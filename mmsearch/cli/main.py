@@ -1,0 +1,20 @@
+"""Where `mmsearch` starts: everything heavy waits until a command needs it."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """The exit code of one run of the command line."""
+    try:
+        from mmsearch.cli.app import run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # before the commands' own error report is in place
+        sys.stderr.write("mmsearch: interrupted\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""`mmsearch status`: what an index holds, and what failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmsearch.cli.help import Example
+from mmsearch.cli.options import command_of
+from mmsearch.cli.session import Session
+
+if TYPE_CHECKING:
+    from mmsearch.engine.records import LibraryStatus
+    from mmsearch.types import Failure
+
+EXAMPLES = (
+    Example("mmsearch status", "counts, folders, models and sizes"),
+    Example("mmsearch status --failed", "each file that could not be indexed, and why"),
+    Example("mmsearch --index demo status --json", "another index, for programs"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCommand:
+    """What to show."""
+
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List the files that failed, with their reasons.")
+    ] = False
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object; with --failed one a line.")
+    ] = False
+
+
+@command_of(StatusCommand)
+def command(session: Session, asked: StatusCommand) -> None:
+    """Show what is indexed, by which model, where it is kept, and what failed."""
+    from mmsearch.cli.json_shapes import failure_json, status_json
+    from mmsearch.cli.output import write_json, write_line
+
+    with session.library() as library:
+        if asked.failed:
+            failures = library.failures()
+            for failure in failures:
+                if asked.json:
+                    write_json(failure_json(failure))
+                else:
+                    write_line(failure_text(failure))
+            return
+        status = library.status()
+    if asked.json:
+        write_json(status_json(status))
+    else:
+        for line in status_lines(status):
+            write_line(line)
+
+
+def failure_text(failure: Failure) -> str:
+    """One failure in one line: path, tab, reason."""
+    from mmsearch.cli.wording import shown
+
+    return f"{shown(failure.path)}\t{' '.join(failure.reason.split())}"
+
+
+def status_lines(status: LibraryStatus) -> list[str]:
+    """The status in words."""
+    from mmsearch.cli.wording import count_text, shown, size_text
+
+    copies = status.n_files - status.n_contents
+    lines = [
+        f"index     {status.index}  ({shown(status.path)}, {size_text(status.size_bytes)})",
+        f"pictures  {status.n_files:,}"
+        + (f"  ({count_text(copies, 'copy', 'copies')} of others)" if copies else ""),
+        f"captions  {status.n_captions:,}",
+        f"failed    {status.n_failed:,}"
+        + ("  (mmsearch status --failed lists them)" if status.n_failed else ""),
+    ]
+    for root in status.roots:
+        state = "" if root.online else ", offline"
+        lines.append(f"folder    {shown(root.path)}  ({count_text(root.n_files, 'file')}{state})")
+    for one in status.spaces:
+        counts = f"{count_text(one.n_images, 'picture')}, {count_text(one.n_captions, 'caption')}"
+        usual = ", default" if one.is_default else ""
+        size = size_text(one.vectors_size_bytes)
+        lines.append(f"model     {one.space.name}  ({counts}, {size}{usual})")
+    return lines

@@ -1,0 +1,226 @@
+"""`mmsearch train`: train or fine-tune a dual encoder on captioned pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmsearch.cli.help import Example
+from mmsearch.cli.options import command_of
+from mmsearch.cli.session import Session
+from mmsearch.training.config import TrainConfig
+
+EXAMPLES = (
+    Example(
+        "mmsearch train captions.csv --images photos --out tuned",
+        "fine-tune the default model; then: mmsearch index photos --model tuned",
+    ),
+    Example(
+        "mmsearch train captions.csv --images photos --out tuned --max-minutes 20 --lock-text 0",
+        "in twenty minutes, the text tower as it is",
+    ),
+)
+_USUAL = TrainConfig(data=Path(), images=Path(), out=Path())
+"""Where the defaults below come from, so that help and training cannot disagree."""
+
+DATA, LEARNING, TOWERS, RUN = "Data", "Learning", "Towers", "Run"
+
+
+class Augment(StrEnum):
+    """How much pictures are varied."""
+
+    NONE = "none"
+    LIGHT = "light"
+    STRONG = "strong"
+
+
+_USUAL_AUGMENT = Augment(_USUAL.augment)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainCommand:
+    """What to learn from, how, and where to; names and defaults are those of TrainConfig."""
+
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Captions: Karpathy or COCO JSON, CSV, TSV, JSONL."),
+    ]
+    images: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder that the captions' file names start in.")
+    ]
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the model directory, log and plot go.")
+    ]
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR|CONFIG",
+            help="What to start from; an open_clip config (.json) starts from random weights.",
+        ),
+    ] = None
+    train_split: Annotated[
+        str, typer.Option(metavar="NAME", help="Split to learn from.", rich_help_panel=DATA)
+    ] = _USUAL.train_split
+    val_split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Split to validate on.", rich_help_panel=DATA),
+    ] = _USUAL.val_split
+    val_fraction: Annotated[
+        float,
+        typer.Option(
+            metavar="F", help="Share held out where there is no such split.", rich_help_panel=DATA
+        ),
+    ] = _USUAL.val_fraction
+    val_limit: Annotated[
+        int,
+        typer.Option(metavar="N", help="Validate on N pictures at most.", rich_help_panel=DATA),
+    ] = _USUAL.val_limit
+    restval: Annotated[
+        bool,
+        typer.Option("--restval", help="Learn from Karpathy's restval too.", rich_help_panel=DATA),
+    ] = False
+    captions_per_image: Annotated[
+        int,
+        typer.Option(metavar="N", help="Captions of each picture in a step.", rich_help_panel=DATA),
+    ] = _USUAL.captions_per_image
+    augment: Annotated[
+        Augment,
+        typer.Option(help="How much pictures are varied.", rich_help_panel=DATA),
+    ] = _USUAL_AUGMENT
+    epochs: Annotated[
+        int,
+        typer.Option(metavar="N", help="Passes over the pictures.", rich_help_panel=LEARNING),
+    ] = _USUAL.epochs
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M", help="Fit the schedule into this time.", rich_help_panel=LEARNING
+        ),
+    ] = None
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", help="Pictures in a step.", rich_help_panel=LEARNING)
+    ] = _USUAL.batch_size
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Pictures in a pass, for batches beyond memory (gradient caching); 0: all.",
+            rich_help_panel=LEARNING,
+        ),
+    ] = None
+    lr: Annotated[
+        float, typer.Option(metavar="R", help="Peak learning rate.", rich_help_panel=LEARNING)
+    ] = _USUAL.lr
+    warmup: Annotated[
+        float,
+        typer.Option(
+            metavar="F", help="Share of the run in which it rises.", rich_help_panel=LEARNING
+        ),
+    ] = _USUAL.warmup
+    weight_decay: Annotated[
+        float, typer.Option(metavar="W", help="AdamW's.", rich_help_panel=LEARNING)
+    ] = _USUAL.weight_decay
+    ema: Annotated[
+        float | None,
+        typer.Option(metavar="D", help="Keep an average of the weights.", rich_help_panel=LEARNING),
+    ] = None
+    lock_image: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Train only the last N groups of the image tower; 0 locks it all.",
+            rich_help_panel=TOWERS,
+        ),
+    ] = None
+    lock_text: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="The same for the text tower.", rich_help_panel=TOWERS),
+    ] = None
+    layer_decay: Annotated[
+        float,
+        typer.Option(
+            metavar="F", help="Factor on the rate per group from the head.", rich_help_panel=TOWERS
+        ),
+    ] = _USUAL.layer_decay
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Decides all that is random.", rich_help_panel=RUN)
+    ] = _USUAL.seed
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--restart", help="Go on with an unfinished run.", rich_help_panel=RUN
+        ),
+    ] = _USUAL.resume
+    amp: Annotated[
+        bool,
+        typer.Option("--amp/--no-amp", help="Mixed precision where it helps.", rich_help_panel=RUN),
+    ] = True
+    checkpoint_steps: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Save the state every N steps; 0: every two minutes.",
+            rich_help_panel=RUN,
+        ),
+    ] = _USUAL.checkpoint_steps
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Processes that decode pictures.", rich_help_panel=RUN),
+    ] = None
+    json: Annotated[
+        bool, typer.Option("--json", help="Write the result as JSON.", rich_help_panel=RUN)
+    ] = False
+
+
+@command_of(TrainCommand)
+def command(session: Session, asked: TrainCommand) -> None:
+    """Train or fine-tune a model by contrast: a picture and its caption together, others apart.
+
+    The result is a model directory in open_clip's format, for --model of every command. Ctrl-C
+    keeps a checkpoint; the same command goes on from there. Bad pairs are listed and skipped.
+    """
+    from mmsearch.cli.output import write_json, write_note
+    from mmsearch.cli.progress import live_line
+    from mmsearch.cli.training_report import TrainingProgress, result_json, result_text
+    from mmsearch.training import train
+
+    config = train_config(session, asked)
+    with live_line(quiet=session.quiet) as line:
+        result = train(config, TrainingProgress(line, quiet=session.quiet))
+    if asked.json:
+        write_json(result_json(result))
+    if result.interrupted:
+        write_note("mmsearch: interrupted: the run is kept; the same command goes on")
+        raise typer.Exit(130)
+    if not session.quiet:
+        write_note(result_text(result))
+
+
+def train_config(session: Session, asked: TrainCommand) -> TrainConfig:
+    """The configuration that the command and the settings make up.
+
+    Raises:
+        ConfigError: A setting is unknown or does not fit.
+    """
+    from mmsearch.cli.pictures import decode_limits
+    from mmsearch.config import DEFAULT_MODEL
+
+    settings = session.settings(model=asked.model, decode_workers=asked.workers)
+    elsewhere = {"model", "workers", "json", "amp", "augment"}
+    names = {field.name for field in dataclasses.fields(TrainCommand)} - elsewhere
+    return dataclasses.replace(
+        _USUAL,
+        **{name: getattr(asked, name) for name in names},
+        model=settings.model or DEFAULT_MODEL,
+        augment=asked.augment.value,
+        amp="auto" if asked.amp else "off",
+        cache_dir=settings.cache,
+        device=settings.device,
+        decode_workers=settings.decode_workers,
+        limits=decode_limits(settings),
+    )

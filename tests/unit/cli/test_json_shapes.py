@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mmsearch.cli.json_shapes import (
+    caption_hit_json,
+    failure_json,
+    hit_json,
+    info_json,
+    status_json,
+    summary_json,
+)
+from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus, SpaceStatus
+from mmsearch.types import Failure, Hit, IndexSummary, InputSpec, Space
+from tests.unit.cli.records import caption_hit, hit, media
+
+SPACE = Space("mini", "cd" * 32, 32, InputSpec(64, 64))
+
+
+def test_a_hit_has_the_contracts_four_names() -> None:
+    assert hit_json(hit(Path("/p/a.jpg"), score=0.12345678)) == {
+        "rank": 1,
+        "score": 0.123457,
+        "path": "/p/a.jpg",
+        "media_id": 7,
+    }
+
+
+def test_a_reranked_hit_adds_its_rerank_score() -> None:
+    reranked = Hit(rank=1, score=0.5, media=media(Path("/a")), rerank_score=0.9)
+    assert hit_json(reranked)["rerank_score"] == 0.9
+
+
+def test_a_free_caption_has_no_path() -> None:
+    assert caption_hit_json(caption_hit("a dog", None)) == {
+        "rank": 1,
+        "score": 0.5,
+        "path": None,
+        "media_id": None,
+        "caption": "a dog",
+    }
+    assert caption_hit_json(caption_hit("a dog", Path("/p/a.jpg")))["path"] == "/p/a.jpg"
+
+
+def test_a_summary_begins_with_the_contracts_eight_names() -> None:
+    shape = summary_json(IndexSummary(added=2, seconds=1.23456, images_per_second=81.26))
+    assert list(shape)[:8] == [
+        "added",
+        "updated",
+        "moved",
+        "removed",
+        "unchanged",
+        "failed",
+        "seconds",
+        "images_per_second",
+    ]
+    assert (shape["added"], shape["seconds"], shape["images_per_second"]) == (2, 1.235, 81.3)
+
+
+def test_status_tells_roots_spaces_and_sizes() -> None:
+    status = LibraryStatus(
+        index="default",
+        path=Path("/h/indexes/default"),
+        n_files=3,
+        n_contents=2,
+        n_captions=1,
+        n_failed=1,
+        catalogue_size_bytes=100,
+        vectors_size_bytes=20,
+        roots=(RootStatus(Path("/p"), online=False, n_files=3),),
+        spaces=(SpaceStatus(SPACE, True, 2, 1, 20),),
+    )
+    shape = status_json(status)
+    assert shape["size_bytes"] == 120
+    assert shape["roots"] == [{"path": "/p", "online": False, "files": 3}]
+    assert shape["spaces"] == [
+        {
+            "model": "mini",
+            "digest": "cd" * 32,
+            "dim": 32,
+            "default": True,
+            "images": 2,
+            "captions": 1,
+            "vectors_size_bytes": 20,
+        }
+    ]
+
+
+def test_info_of_a_file_that_failed_has_a_reason_and_no_media() -> None:
+    failure = Failure(Path("/p/bad.jpg"), "not a picture", datetime(2026, 1, 2, tzinfo=UTC))
+    shape = info_json(MediaInfo(Path("/p/bad.jpg"), None, failure))
+    assert shape["media"] is None
+    assert shape["failure"] == failure_json(failure)
+    assert failure_json(failure)["failed_at"] == "2026-01-02T00:00:00+00:00"
