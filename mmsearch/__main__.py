@@ -1,5 +1,7 @@
 """`python -m mmsearch` is `mmsearch`."""
 
+import sys
+
 from mmsearch.cli.main import main
 
-main()
+sys.exit(main())

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Indexing and searching: what the command line and the Python API share."""

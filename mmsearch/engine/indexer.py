@@ -1,0 +1,219 @@
+"""Brings the catalogue to what is on disk: scan, compare, embed what is new, drop what left.
+
+The order makes a kill harmless at any moment: what is known moves first, then new embeddings
+come in batch by batch, and only then rows leave. Whatever was committed, the next run finds
+the rest by the same comparison.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.catalogue import Catalogue, CatalogueBatch, FileEntry
+from mmsearch.engine.captions import FileLookup, add_captions, embed_captions
+from mmsearch.engine.diff import Need, PendingFile, ScopeDiff
+from mmsearch.engine.moves import settle_known
+from mmsearch.engine.scopes import Absent, Scope, find_scopes
+from mmsearch.engine.survey import Survey, known_files, survey
+from mmsearch.engine.tally import Tally
+from mmsearch.media.digest import digest_file
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import KnownFile
+    from mmsearch.datasets import CaptionData
+    from mmsearch.engine.progress import ProgressListener
+    from mmsearch.media.scan import ScanOptions
+    from mmsearch.protocols import DualEncoder
+    from mmsearch.types import IndexSummary, Space
+
+_ROWS_A_BATCH = 1000
+"""Rows a transaction where nothing has to be encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexerParts:
+    """What a run works with.
+
+    `embed` decodes, embeds and commits files; `load` gives the encoder; `save_vectors` brings
+    the vector files up to the catalogue.
+    """
+
+    catalogue: Catalogue
+    space: Space
+    embed: Callable[[Sequence[PendingFile], Tally], None]
+    load: Callable[[], DualEncoder]
+    save_vectors: Callable[[], None]
+    progress: ProgressListener
+
+
+class Indexer:
+    """One run over some paths, in one space."""
+
+    def __init__(self, parts: IndexerParts) -> None:
+        self._catalogue = parts.catalogue
+        self._space = parts.space
+        self._parts = parts
+        self._tally = Tally()
+
+    def run(
+        self,
+        paths: Sequence[Path | str],
+        options: ScanOptions,
+        captions: Sequence[CaptionData] = (),
+    ) -> IndexSummary:
+        """What was done; Ctrl-C ends the run early and keeps all that was committed.
+
+        Raises:
+            QueryError: A path is neither there nor known.
+            ModelError: The encoder cannot be loaded or fails.
+        """
+        started = time.perf_counter()
+        try:
+            self._index_files(paths, options)
+            self._index_captions(captions)
+            self._catalogue.remove_orphans()
+        except KeyboardInterrupt:
+            self._tally.interrupted = True
+        self._parts.save_vectors()
+        return self._tally.summary(time.perf_counter() - started)
+
+    def _index_files(self, paths: Sequence[Path | str], options: ScanOptions) -> None:
+        scopes = find_scopes(self._catalogue, paths)
+        for path in scopes.refused:
+            self._parts.progress.on_warning(f"{path} is not a picture file: left out")
+        seen = survey(self._catalogue, scopes.present, options, self._parts.progress)
+        for absent in (*scopes.absent, *seen.absent):
+            self._keep_absent(absent)
+        for diff in seen.diffs:
+            self._count_known(diff)
+        vanished = self._settle_and_embed(seen.diffs)
+        self._remove(seen, {file.media_id for file in vanished})
+
+    def _keep_absent(self, absent: Absent) -> None:
+        """Say that a place is missing; mark its roots offline."""
+        for root_id in absent.root_ids:
+            self._catalogue.set_online(root_id, online=False)
+        self._tally.offline_roots.append(absent.path)
+        what = "is empty (not mounted?)" if absent.is_empty else "is not there"
+        self._parts.progress.on_warning(
+            f"{absent.path} {what}: its pictures are kept; "
+            f"'mmsearch remove {absent.path}' would delete them from the index"
+        )
+
+    def _count_known(self, diff: ScopeDiff) -> None:
+        self._tally.unchanged += diff.unchanged
+        self._tally.failed += diff.failed
+        for problem in diff.problems:
+            self._parts.progress.on_warning(
+                f"{problem.path} cannot be read ({problem.reason}): what is known there is kept"
+            )
+
+    def _settle_and_embed(self, diffs: Sequence[ScopeDiff]) -> tuple[KnownFile, ...]:
+        """Record and embed all that is new or changed; the rows left without a file."""
+        pending = [file for diff in diffs for file in diff.pending]
+        vanished = [file for diff in diffs for file in diff.vanished]
+        settled = settle_known(self._catalogue, pending, vanished, digest_file)
+        missing = self._record(settled.entries)
+        pending = [*settled.to_decode, *missing]
+        pending += self._without_embedding(diffs, pending)
+        if pending:
+            self._parts.embed(pending, self._tally)
+        return settled.vanished
+
+    def _record(self, entries: Sequence[tuple[PendingFile, FileEntry]]) -> list[PendingFile]:
+        """Commit entries of known bytes; the files whose bytes turned out unknown after all."""
+        by_root: defaultdict[int, list[tuple[PendingFile, FileEntry]]] = defaultdict(list)
+        for file, entry in entries:
+            by_root[file.root_id].append((file, entry))
+        missing: list[PendingFile] = []
+        for root_id, of_root in by_root.items():
+            for start in range(0, len(of_root), _ROWS_A_BATCH):
+                chunk = of_root[start : start + _ROWS_A_BATCH]
+                batch = CatalogueBatch(root_id, files=tuple(entry for _, entry in chunk))
+                result = self._catalogue.apply(batch)
+                self._tally.count(result)
+                lost = set(result.missing)
+                missing += [file for file, entry in chunk if entry.relative in lost]
+        return missing
+
+    def _without_embedding(
+        self, diffs: Sequence[ScopeDiff], pending: Sequence[PendingFile]
+    ) -> list[PendingFile]:
+        """Known pictures, anywhere, that this space does not embed yet and that did not fail."""
+        contents = list(self._catalogue.contents_without_embedding(self._space))
+        if not contents:
+            return []
+        skipped = {(file.root_id, file.relative) for file in pending}
+        for root_id in {content.root_id for content in contents}:
+            failures = self._catalogue.known_failures(root_id)
+            skipped |= {(root_id, failure.relative) for failure in failures}
+        scopes = [diff.scope for diff in diffs]
+        files: list[PendingFile] = []
+        for content in contents:
+            if (content.root_id, content.relative) in skipped:
+                continue
+            file = PendingFile(
+                need=Need.EMBEDDING,
+                root_id=content.root_id,
+                relative=content.relative,
+                path=content.path,
+                size_bytes=content.size_bytes,
+                mtime_ns=content.mtime_ns,
+            )
+            files.append(file)
+            self._tally.unchanged -= any(_holds(scope, file) for scope in scopes)
+        return files
+
+    def _remove(self, seen: Survey, vanished: set[int]) -> None:
+        """Drop rows whose file left and failures of files that are gone."""
+        for diff in seen.diffs:
+            of_scope = {file.media_id for file in diff.vanished} & vanished
+            if not (of_scope or diff.resolved):
+                continue
+            if not seen.is_still_there(diff.scope):
+                root_ids = () if diff.scope.under else (diff.scope.root_id,)
+                self._keep_absent(Absent(diff.scope.path, root_ids))
+                continue
+            # Another process may have moved a row to a new place since the scan.
+            places = {file.media_id: file.relative for file in diff.vanished}
+            current = known_files(self._catalogue, diff.scope)
+            of_scope &= {
+                row.media_id for row in current if places.get(row.media_id) == row.relative
+            }
+            self._apply_removals(diff, sorted(of_scope))
+
+    def _apply_removals(self, diff: ScopeDiff, media_ids: Sequence[int]) -> None:
+        batch = CatalogueBatch(diff.scope.root_id, resolved=diff.resolved)
+        for start in range(0, max(1, len(media_ids)), _ROWS_A_BATCH):
+            removals = tuple(media_ids[start : start + _ROWS_A_BATCH])
+            result = self._catalogue.apply(replace(batch, removals=removals))
+            self._tally.removed += result.removed
+
+    def _index_captions(self, captions: Sequence[CaptionData]) -> None:
+        if captions:
+            roots = self._catalogue.roots()
+            lookup = FileLookup(
+                (root.path, file)
+                for root in roots
+                for file in self._catalogue.known_files(root.root_id)
+            )
+        for data in captions:
+            if data.bad_rows:
+                first = data.bad_rows[0]
+                self._parts.progress.on_warning(
+                    f"{data.name}: {len(data.bad_rows)} rows left out "
+                    f"(first: {first.where}: {first.reason})"
+                )
+            added, unmatched = add_captions(self._catalogue, data, lookup)
+            self._tally.captions_added += added
+            self._tally.captions_unmatched += unmatched
+        embed_captions(self._catalogue, self._space, self._parts.load, self._parts.progress)
+
+
+def _holds(scope: Scope, file: PendingFile) -> bool:
+    return scope.root_id == file.root_id and scope.holds(file.relative)

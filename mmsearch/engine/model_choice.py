@@ -1,0 +1,87 @@
+"""Which model, and so which space, an index is built with or asked in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from mmsearch.errors import CatalogueError, SpaceMismatchError
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue
+    from mmsearch.protocols import DualEncoder
+    from mmsearch.types import Space
+
+
+class Models(Protocol):
+    """Where models come from, by name."""
+
+    def default_name(self) -> str:
+        """The model that is taken when nobody names one."""
+
+    def space(self, name: str) -> Space:
+        """The space of a model, told without loading it."""
+
+    def load(self, name: str) -> DualEncoder:
+        """The encoder of a model."""
+
+
+def space_to_index(
+    catalogue: Catalogue | None, models: Models, asked: str | None, index: str
+) -> Space:
+    """The space to embed in: that of the model asked for, else the index's own.
+
+    `catalogue` is None while there is no index yet.
+
+    Raises:
+        ModelError: There is no such model.
+        SpaceMismatchError: None was asked for and the weights of the index's own have changed.
+    """
+    if asked is not None:
+        return models.space(asked)
+    default = None if catalogue is None else catalogue.default_space()
+    if default is None:
+        return models.space(models.default_name())
+    return _unchanged(models, default, index)
+
+
+def space_to_query(catalogue: Catalogue, models: Models, asked: str | None, index: str) -> Space:
+    """The space to search in: that of the model asked for, else the index's default.
+
+    Raises:
+        CatalogueError: The index holds no embeddings at all.
+        ModelError: There is no such model.
+        SpaceMismatchError: The index holds no embeddings of that model, or of other weights.
+    """
+    default = catalogue.default_space()
+    if default is None:
+        raise CatalogueError(f"index '{index}' is empty: add pictures with 'mmsearch index PATH'")
+    if asked is None:
+        return _unchanged(models, default, index)
+    space = models.space(asked)
+    held = [record.space for record in catalogue.spaces()]
+    if all(other.digest != space.digest for other in held):
+        names = ", ".join(sorted({f"'{other.name}'" for other in held}))
+        other_weights = any(other.name == space.name for other in held)
+        what = f"other weights of '{space.name}'" if other_weights else f"{names}, not '{asked}'"
+        raise SpaceMismatchError(
+            f"index '{index}' holds embeddings of {what}: build these beside them with "
+            f"'mmsearch index --model {asked} PATH'"
+            + ("" if other_weights else ", or drop --model")
+        )
+    return space
+
+
+def becomes_default(catalogue: Catalogue, space: Space) -> bool:
+    """Whether `space` replaces the default: it has its name, and its weights are gone."""
+    default = catalogue.default_space()
+    return default is not None and default.name == space.name and default.digest != space.digest
+
+
+def _unchanged(models: Models, space: Space, index: str) -> Space:
+    """`space`, if its model still has the weights it had."""
+    if models.space(space.name).digest != space.digest:
+        raise SpaceMismatchError(
+            f"the weights of model '{space.name}' have changed since index '{index}' was built: "
+            f"embed its pictures again with 'mmsearch index --model {space.name} PATH'"
+        )
+    return space

@@ -1,0 +1,76 @@
+"""What the engine is asked and what it answers, beyond the types every room shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmsearch.types import CaptionRecord, Failure, MediaRecord, Space
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How to walk, and which caption files to attach.
+
+    `exclude` holds globs that are matched against a name and against a root-relative path.
+    """
+
+    captions: tuple[Path, ...] = ()
+    exclude: tuple[str, ...] = ()
+    include_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """One indexed folder; `online` says whether it is there now."""
+
+    path: Path
+    online: bool
+    n_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceStatus:
+    """One model's share of an index; `vectors_size_bytes` is its vector files on disk."""
+
+    space: Space
+    is_default: bool
+    n_images: int
+    n_captions: int
+    vectors_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStatus:
+    """What an index holds; `path` is its folder. `n_contents` counts distinct bytes."""
+
+    index: str
+    path: Path
+    n_files: int
+    n_contents: int
+    n_captions: int
+    n_failed: int
+    catalogue_size_bytes: int
+    vectors_size_bytes: int
+    roots: tuple[RootStatus, ...]
+    spaces: tuple[SpaceStatus, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """All that the index takes on disk."""
+        return self.catalogue_size_bytes + self.vectors_size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """All that is known of one file; `media` is None for a file that only failed.
+
+    `copies` are the other files of equal bytes; `spaces` those that hold its embedding.
+    """
+
+    path: Path
+    media: MediaRecord | None
+    failure: Failure | None
+    captions: tuple[CaptionRecord, ...] = ()
+    copies: tuple[MediaRecord, ...] = ()
+    spaces: tuple[Space, ...] = ()

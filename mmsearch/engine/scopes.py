@@ -1,0 +1,151 @@
+"""From the paths a person names to the parts of roots that a run looks at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.errors import QueryError
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue, RootRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A folder or a single file to look at: `under` is its path below its root, `b""` = all."""
+
+    root_id: int
+    path: Path
+    under: bytes
+    is_file: bool = False
+
+    @property
+    def folder(self) -> bytes:
+        """The folder below the root that holds the scope."""
+        return self.under.rpartition(b"/")[0] if self.is_file else self.under
+
+    def relative(self, below: bytes) -> bytes:
+        """The root-relative path of what lies at `below` this scope."""
+        if self.is_file or not below:
+            return self.under
+        return self.under + b"/" + below if self.under else below
+
+    def holds(self, relative: bytes) -> bool:
+        """Whether a root-relative path lies in this scope."""
+        if self.is_file:
+            return relative == self.under
+        return not self.under or relative.startswith(self.under + b"/")
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A known place that is not there now, or `is_empty`; the rows of `root_ids` stay."""
+
+    path: Path
+    root_ids: tuple[int, ...]
+    is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """What to look at, what is not there now, and files named that are no pictures."""
+
+    present: tuple[Scope, ...]
+    absent: tuple[Absent, ...]
+    refused: tuple[Path, ...] = ()
+
+
+def real_path(path: Path | str) -> Path:
+    """The path with links resolved: one name for one place, whether it is there or not."""
+    return Path(os.path.realpath(path))
+
+
+def check_paths(paths: Sequence[Path | str]) -> None:
+    """Pass when all paths exist: asked where no index exists that could know a missing one.
+
+    Raises:
+        QueryError: One does not exist.
+    """
+    for path in paths:
+        if not os.path.lexists(real_path(path)):
+            raise _no_such(path)
+
+
+def find_scopes(catalogue: Catalogue, paths: Sequence[Path | str]) -> Scopes:
+    """What `paths` name; folders not known yet become roots, which absorb roots inside them.
+
+    Raises:
+        QueryError: A path is neither there nor known, or neither folder nor file.
+    """
+    absent: list[Absent] = []
+    present: list[Path] = []
+    refused: list[Path] = []
+    for named in paths:
+        path = real_path(named)
+        if path.is_dir():
+            present.append(path)
+        elif path.is_file():
+            (present if _is_picture(path) else refused).append(path)
+        elif os.path.lexists(path):
+            raise QueryError(f"{path} is neither a folder nor a file: name one")
+        else:
+            absent.append(_absent(catalogue, path, named))
+    for path in present:
+        _root_of(catalogue, path)  # all first: a later one may absorb the root of an earlier one
+    scopes = tuple(_scope(catalogue, path) for path in _outermost(present))
+    return Scopes(scopes, tuple(absent), tuple(refused))
+
+
+def relative_to(root: RootRecord, path: Path) -> bytes:
+    """The path below `root` as the catalogue spells it, `b""` for the root itself."""
+    below = path.relative_to(root.path)
+    return b"" if below == Path() else os.fsencode(below.as_posix())
+
+
+def _is_picture(path: Path) -> bool:
+    from mmsearch.media.scan import PICTURE_SUFFIXES
+
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _absent(catalogue: Catalogue, path: Path, named: Path | str) -> Absent:
+    """The known place at `path`, which is not there."""
+    cover = catalogue.cover_root(path)
+    if cover is None:
+        inside = tuple(root.root_id for root in catalogue.roots() if root.path.is_relative_to(path))
+        if not inside:
+            raise _no_such(named)
+        return Absent(path, inside)
+    if not cover.path.is_dir():
+        return Absent(path, (cover.root_id,))
+    below = next(catalogue.known_files(cover.root_id, relative_to(cover, path)), None)
+    if below is None and catalogue.media_at(path) is None:
+        raise _no_such(named)
+    return Absent(path, ())
+
+
+def _no_such(path: Path | str) -> QueryError:
+    return QueryError(f"no file or folder at {path}: check the path")
+
+
+def _outermost(paths: Sequence[Path]) -> list[Path]:
+    """The paths that lie below no other one, each once, in order."""
+    unique = dict.fromkeys(paths)
+    return [path for path in unique if not any(parent in unique for parent in path.parents)]
+
+
+def _root_of(catalogue: Catalogue, path: Path) -> RootRecord:
+    """The root that covers `path`, made where there is none: a file's root is its folder."""
+    known = catalogue.cover_root(path)
+    return known or catalogue.add_root(path.parent if path.is_file() else path)
+
+
+def _scope(catalogue: Catalogue, path: Path) -> Scope:
+    cover = _root_of(catalogue, path)
+    if not cover.online:
+        catalogue.set_online(cover.root_id, online=True)
+    return Scope(cover.root_id, path, relative_to(cover, path), path.is_file())

@@ -1,0 +1,85 @@
+"""What an index holds, in numbers; what it knows of one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus, SpaceStatus
+from mmsearch.engine.scopes import real_path
+from mmsearch.engine.vector_files import vector_size_bytes
+from mmsearch.errors import QueryError
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue
+    from mmsearch.config import Settings
+
+
+def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
+    """Counts, roots, spaces and sizes; whether a root is online is looked up now."""
+    counts = catalogue.counts()
+    folder = settings.index_dir
+    spaces = tuple(
+        SpaceStatus(
+            space=record.space,
+            is_default=record.is_default,
+            n_images=record.n_images,
+            n_captions=record.n_captions,
+            vectors_size_bytes=vector_size_bytes(folder, record.space),
+        )
+        for record in catalogue.spaces()
+    )
+    roots = tuple(
+        RootStatus(
+            path=root.path,
+            online=root.online and root.path.is_dir(),
+            n_files=sum(1 for _ in catalogue.known_files(root.root_id)),
+        )
+        for root in catalogue.roots()
+    )
+    return LibraryStatus(
+        index=settings.index,
+        path=folder,
+        n_files=counts.files,
+        n_contents=counts.contents,
+        n_captions=counts.captions,
+        n_failed=counts.failures,
+        catalogue_size_bytes=_size_bytes(catalogue.path),
+        vectors_size_bytes=sum(space.vectors_size_bytes for space in spaces),
+        roots=roots,
+        spaces=spaces,
+    )
+
+
+def media_info(catalogue: Catalogue, path: Path | str) -> MediaInfo:
+    """All that is known of the file at `path`.
+
+    Raises:
+        QueryError: The file is neither indexed nor recorded as failed.
+    """
+    place = real_path(path)
+    media = catalogue.media_at(place)
+    failure = catalogue.failure_at(place)
+    if media is None:
+        if failure is None:
+            raise QueryError(f"{place} is not indexed: add it with 'mmsearch index {place}'")
+        return MediaInfo(place, None, failure)
+    spaces = (record.space for record in catalogue.spaces())
+    return MediaInfo(
+        path=place,
+        media=media,
+        failure=failure,
+        captions=tuple(catalogue.captions_of_media([media.media_id])),
+        copies=tuple(
+            copy
+            for copy in catalogue.media_of_content(media.content_id)
+            if copy.media_id != media.media_id
+        ),
+        spaces=tuple(space for space in spaces if catalogue.has_embedding(space, media.content_id)),
+    )
+
+
+def _size_bytes(catalogue_file: Path) -> int:
+    """The catalogue with its write-ahead log."""
+    files = (catalogue_file.with_name(catalogue_file.name + end) for end in ("", "-wal", "-shm"))
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,65 @@
+"""Brings the vector files of a space up to the catalogue, and opens them for search."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.errors import VectorIndexError
+from mmsearch.types import Modality, Space
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue
+    from mmsearch.vectors import FaissIndex
+
+logger = logging.getLogger(__name__)
+
+_WORTH_SAVING = 0.1
+"""A searcher saves what it replayed when that is more than this share of the index."""
+
+
+def save_vectors(catalogue: Catalogue, index_dir: Path, space: Space) -> None:
+    """Bring the vector files of `space` up to the catalogue; FAISS is imported only for that."""
+    from mmsearch.vectors import covered_generation, vector_path
+
+    for modality in Modality:
+        source = catalogue.source(space, modality)
+        path = vector_path(index_dir, space, modality)
+        covered = covered_generation(path)
+        if covered == source.generation or (covered is None and source.count() == 0):
+            continue
+        from mmsearch.vectors import FaissIndex
+
+        index = FaissIndex.open(path, space.dim)
+        n_rows = index.catch_up(source)
+        index.save()
+        logger.info("%s: %d changes applied", path.name, n_rows)
+
+
+def open_vectors(
+    catalogue: Catalogue, index_dir: Path, space: Space, modality: Modality
+) -> FaissIndex:
+    """The vector index of a space, level with the catalogue.
+
+    What another run left to replay is saved when it is much; where that is not possible
+    (a read-only folder, a full disk) the search goes on without.
+    """
+    from mmsearch.vectors import FaissIndex, vector_path
+
+    index = FaissIndex.open(vector_path(index_dir, space, modality), space.dim)
+    n_rows = index.catch_up(catalogue.source(space, modality))
+    if n_rows > _WORTH_SAVING * len(index):
+        try:
+            index.save()
+        except (VectorIndexError, OSError) as exc:
+            logger.info("the vector index is not saved: %s", exc)
+    return index
+
+
+def vector_size_bytes(index_dir: Path, space: Space) -> int:
+    """What the vector files of `space` take on disk."""
+    from mmsearch.vectors import vector_path
+
+    paths = (vector_path(index_dir, space, modality) for modality in Modality)
+    return sum(path.stat().st_size for path in paths if path.is_file())
