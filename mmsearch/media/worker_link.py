@@ -66,6 +66,8 @@ class WorkerLink:
                 if not self._launch(errors) or self._is_ready():
                     return
                 cause = self.bury()[1]
+                if self._stopped:  # the pool was closed meanwhile: no news
+                    return
                 errors.seek(0)
                 lines = errors.read().decode("utf-8", "replace").split("\n")
                 reason = next((line.strip() for line in reversed(lines) if line.strip()), cause)
