@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from mmsearch.engine.interrupts import InterruptibleProgress
 from mmsearch.engine.progress import ProgressListener, SilentProgress
 from mmsearch.engine.query_language import QueryParts, WeightedTerm, parse_query
 from mmsearch.engine.records import IndexOptions, LibraryStatus, MediaInfo
@@ -79,9 +80,9 @@ class Library:
         captions = read_caption_files(options.captions)
         if not self._factory.has_catalogue():
             check_paths(named)
-        indexer = self._factory.indexer(progress or SilentProgress())
         scan_options = ScanOptions(options.exclude, options.include_hidden)
-        return indexer.run(named, scan_options, captions)
+        with InterruptibleProgress(progress or SilentProgress()) as watched:
+            return self._factory.indexer(watched).run(named, scan_options, captions)
 
     def query(
         self,

@@ -65,11 +65,8 @@ def _run(
         pairs = choose_pairs(candidates, store, config)
         for picture in pairs.skipped if world.leads else ():
             listener.on_warning(f"{picture.path}: {picture.reason}; left out")
-        if config.max_minutes:  # decoding is part of the time that was given
-            spent = (time.monotonic() - started) / 60
-            config = replace(config, max_minutes=max(config.max_minutes - spent, 0.1))
         trainer = Trainer(config, network, (pairs, store), world, listener)
-        result = replace(trainer.train(), seconds=time.monotonic() - started)
+        result = trainer.train(started)
     if world.leads and not result.interrupted:
         journal.write_skipped(config.out, pairs.skipped)
         journal.write_summary(result, config, (len(pairs.train), len(pairs.val)))

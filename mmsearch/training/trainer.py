@@ -58,9 +58,12 @@ class Trainer:
         self._saved = self._began
         self._latest = Position()
 
-    def train(self) -> TrainResult:
-        """Train to the end, or to Ctrl-C; the last checkpoint is then gone on from."""
-        position = self._first_position()
+    def train(self, started: float) -> TrainResult:
+        """Train to the end, or to Ctrl-C; the last checkpoint is then gone on from.
+
+        `started`, on the monotonic clock, is when the run began to decode: that counts, too.
+        """
+        position = self._first_position(started)
         interrupted = False
         try:
             while position.epoch <= self._config.epochs and not self._out_of_time(position):
@@ -75,13 +78,14 @@ class Trainer:
             best=best,
             epochs=position.records,
             skipped=self._pairs.skipped,
-            seconds=position.elapsed_s,
+            seconds=time.monotonic() - self._began,
             interrupted=interrupted,
         )
 
-    def _first_position(self) -> Position:
+    def _first_position(self, started: float) -> Position:
         """Where the run goes on, or its beginning with the model validated as it is."""
         fingerprint = self._config.fingerprint()
+        self._began = started
         position = load_checkpoint(self._folder, self._learner, self._average, fingerprint)
         if position is None:
             self._listener.on_message(
@@ -89,13 +93,14 @@ class Trainer:
                 f"{len(self._pairs.val)} to validate on, {self._steps} steps an epoch"
             )
             record = EpochRecord(0, 0.0, self._scale(), 0.0, 0.0, self._validate())
-            position = self._keep(Position(records=(record,)), is_best=True)
+            elapsed_s = time.monotonic() - started
+            position = self._keep(Position(elapsed_s=elapsed_s, records=(record,)), is_best=True)
         else:
             self._listener.on_message(
                 f"going on in epoch {position.epoch} after step {position.step}"
             )
+            self._began = started - position.elapsed_s
         self._latest = position
-        self._began = time.monotonic() - position.elapsed_s
         return position
 
     def _epoch(self, position: Position) -> Position:

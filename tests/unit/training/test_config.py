@@ -20,7 +20,7 @@ from mmsearch.training import TrainConfig
         ({"lr": float("nan")}, "lr is nan"),
         ({"layer_decay": 1.5}, "layer_decay"),
         ({"warmup": 1.0}, "warmup"),
-        ({"lock_image": -1}, "lock_image"),
+        ({"lock_image": -2}, "lock_image"),
         ({"lock_image": 0, "lock_text": 0}, "nothing to learn"),
         ({"chunk": 8, "train_batch_norm": True}, "in chunks"),
         ({"images": Path("nowhere")}, "no folder"),
