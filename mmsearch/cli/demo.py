@@ -32,7 +32,7 @@ PHOTOGRAPHS = (
 """What scikit-image's wheel carries of photographs, microscope and telescope pictures; its
 drawings and test patterns are left out."""
 
-QUESTIONS = ("a cat", "a cup of coffee on a table", "a rocket at night")
+QUESTIONS = ("a cat", "a cup of coffee on a table", "a motorcycle")
 ANSWERS = 3
 
 
@@ -68,7 +68,7 @@ def command(session: Session, asked: DemoCommand) -> None:
         for question in QUESTIONS:
             _ask(session, question, asked.folder, library)
     if not session.quiet:
-        write_note(f'Ask your own:  mmsearch --index {session.index} query "a red motorcycle"')
+        write_note(f'Ask your own:  mmsearch --index {session.index} query "green grass"')
 
 
 def copy_photographs(folder: Path) -> int:
