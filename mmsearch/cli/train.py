@@ -133,13 +133,18 @@ class TrainCommand:
         int | None,
         typer.Option(
             metavar="N",
-            help="Train only the last N groups of the image tower; 0 locks it all.",
+            help="Train only the last N groups of the image tower; 0 locks it, -1 trains all. "
+            "Not given: the last two on a CPU, all on a GPU.",
             rich_help_panel=TOWERS,
         ),
     ] = None
     lock_text: Annotated[
         int | None,
-        typer.Option(metavar="N", help="The same for the text tower.", rich_help_panel=TOWERS),
+        typer.Option(
+            metavar="N",
+            help="The same for the text tower; all if not given.",
+            rich_help_panel=TOWERS,
+        ),
     ] = None
     layer_decay: Annotated[
         float,
