@@ -32,8 +32,8 @@ class TextConfig:
 class SamplingConfig:
     """What one batch holds."""
 
-    flickr: int = 192  # pictures of Flickr8k
-    mix: int = 64  # pictures of photos_mix
+    flickr: int  # pictures of Flickr8k
+    mix: int  # pictures of photos_mix
     captions: int = 2  # of each picture at most
     landscape_weight: float = 0.35  # their captions are machine-made and repetitive
 
@@ -42,7 +42,7 @@ class SamplingConfig:
 class HeadsConfig:
     """Stage 1: two linear projections on frozen towers. This is the model card's baseline."""
 
-    views: int = 2
+    dim: int = 512
     epochs: int = 12
     sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(352, 160, 1))
     lr: float = 1e-3
@@ -57,12 +57,12 @@ class HeadsConfig:
 class JointConfig:
     """Stage 2: both heads, the image tower's last stages, the text tower's last layers."""
 
-    views: int = 3
-    steps: int = 225  # recall on the validation pictures no longer rose
-    cosine_spans: tuple[tuple[int, int], ...] = ((0, 420), (120, 300))  # (from step, span)
-    averaged: tuple[int, ...] = (120, 180, 225)  # the result is the mean of these steps' EMA
+    steps: int = 550
+    averaged: tuple[int, ...] = (450, 500, 550)  # the result is the mean of these steps' EMA
+    evaluated_every: int = 50
     warmup: int = 20
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    sampling: SamplingConfig = field(default_factory=lambda: SamplingConfig(192, 96))
+    windows: tuple[int, ...] = (14, 16, 18)  # side of the part of the 18 x 18 grid that is seen
     lr_heads: float = 5e-4
     lr_image: float = 1.5e-4
     lr_text: float = 4e-5
@@ -70,11 +70,17 @@ class JointConfig:
     clip_norm: float = 5.0
     dropout: float = 0.2
     drop_path: float = 0.1
-    classes: int = 120  # class names a batch
-    distillation: float = 0.3
-    anchors: int = 24  # free captions, and as many object names, a batch
+    token_dropout: float = 0.1
+    likeness: float = 0.3  # share of the target that goes by how alike captions read
+    likeness_temperature: float = 0.1
+    classes: int = 160  # class names a batch
+    distillation: float = 0.4
+    anchors: int = 32  # free captions, and as many object names, a batch
     anchor_weight: float = 0.1
+    steady: int = 48  # pictures a batch whose plain and written-over views are drawn together
+    steady_weight: float = 4.0
     ema: float = 0.99
+    threads: int = 2
     seed: int = 1
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .config import HeadsConfig
-from .losses import class_distillation, contrastive
+from .losses import class_distillation, contrastive, own_targets
 from .prepared import Prepared
 from .sampling import Batch, batches
 from .tuned import Heads
@@ -39,9 +39,9 @@ def train_heads(data: Prepared, config: HeadsConfig) -> Heads:
     """Heads trained with InfoNCE on captions and distillation of class names."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    pooled = _pooled(data, config.views)
+    pooled = _pooled(data)
     flickr = data.pools.flickr
-    heads = Heads(float(pooled.images[0][torch.from_numpy(flickr)].std()))
+    heads = Heads(float(pooled.images[0][torch.from_numpy(flickr)].std()), config.dim)
     optimizer = torch.optim.AdamW(heads.parameters(), weight_decay=config.weight_decay)
     steps = config.epochs * (len(flickr) // config.sampling.flickr)
     drawn = batches(data.captions, data.pools, config.sampling, rng)
@@ -72,17 +72,17 @@ def _loss(
     captions = pooled.captions[torch.from_numpy(batch.captions)]
     texts = heads.embed_texts(functional.dropout(captions, config.text_dropout))
     scale = heads.logit_scale.exp()
-    loss = contrastive(images, texts, batch, data.captions, scale)
+    loss = contrastive(images, texts, batch, own_targets(batch, data.captions), scale)
     named = np.asarray([rng.choice(own) for own in data.class_rows])
     names = heads.embed_texts(pooled.names[torch.from_numpy(named)])
     known = class_distillation(images, names, pooled.classes[view][pictures], scale)
     return loss + config.distillation * known
 
 
-def _pooled(data: Prepared, views: int) -> _Pooled:
+def _pooled(data: Prepared) -> _Pooled:
     return _Pooled(
-        tuple(torch.from_numpy(v.pooled).float() for v in data.views[:views]),
-        tuple(torch.from_numpy(v.classes).float() for v in data.views[:views]),
+        tuple(torch.from_numpy(v.pooled).float() for v in data.views),
+        tuple(torch.from_numpy(v.classes).float() for v in data.views),
         torch.from_numpy(data.caption_tokens.pooled).float(),
         torch.from_numpy(data.class_tokens.pooled).float(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .activations import ViewCache
 from .config import JointConfig
+from .drawing import StepInput, draw, read_grids
 from .heads import cosine
-from .losses import anchoring, class_distillation, contrastive
+from .losses import (
+    anchoring,
+    class_distillation,
+    contrastive,
+    own_targets,
+    softened,
+    steadiness,
+)
+from .parallel import Part, Split, Threads
 from .prepared import Prepared
 from .retrieval import Recalls, label_recalls, recalls
-from .sampling import Batch, Indices, batches
-from .texts import TokenCache
-from .tuned import Heads, ImageTail, TextTail
+from .sampling import Indices, batches
+from .tuned import Heads, ImageTail, TextParts, TextTail
 
 logger = logging.getLogger(__name__)
+
+_CHUNK = 32
 
 
 class Tuned(nn.Module):
@@ -32,15 +41,11 @@ class Tuned(nn.Module):
         super().__init__()
         self.image, self.text, self.heads = image, text, heads
 
-    def embed_images(self, view: ViewCache, pictures: Indices, config: JointConfig) -> Tensor:
-        """(b, d) embeddings of one cached view of `pictures`."""
-        stored = np.stack([view.activations[i] for i in pictures]).astype(np.float32)
-        pooled = self.image(torch.from_numpy(stored).permute(0, 3, 1, 2), config.drop_path)
-        return self.heads.embed_images(functional.dropout(pooled, config.dropout, self.training))
-
-    def embed_captions(self, tokens: TokenCache, texts: Indices) -> Tensor:
-        """(m, d) embeddings of cached texts."""
-        return self.heads.embed_texts(self.text.pool([tokens.rows(int(i)) for i in texts]))
+    def pool_images(self, grids: Tensor, drop_path: float, threads: Threads) -> Split:
+        """Begins (b, 1280) pooled features of (b, h, w, c) cached activations."""
+        return threads.forward(
+            lambda part: self.image(part.permute(0, 3, 1, 2), drop_path), grids.split(_CHUNK)
+        )
 
 
 class JointTrainer:
@@ -50,6 +55,7 @@ class JointTrainer:
         self._model, self._data, self._config, self._folder = model, data, config, folder
         self._average = copy.deepcopy(model).eval()
         self._optimizer = torch.optim.AdamW(_groups(model, config))
+        self._threads = Threads(config.threads)
         self._start = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -62,42 +68,49 @@ class JointTrainer:
         drawn = batches(data.captions, data.pools, config.sampling, rng)
         for step in range(self._start, config.steps):
             self._model.train()
-            loss = self._loss(next(drawn), rng)
-            self._update(loss, step)
-            if step + 1 in config.averaged:
-                logger.info("step %d loss %.3f %s", step + 1, loss.item(), self.evaluate())
+            self._optimizer.zero_grad()
+            loss = self._backward(draw(next(drawn), data, config, rng))
+            self._update(step)
+            if (step + 1) % config.evaluated_every == 0:
+                logger.info("step %d loss %.3f %s", step + 1, loss, self.evaluate())
                 self._save(step + 1)
         self._average.load_state_dict(_mean([self._kept(step) for step in config.averaged]))
         logger.info("mean of steps %s: %s", config.averaged, self.evaluate())
         return self._average
 
-    def _loss(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        data, config, model = self._data, self._config, self._model
-        view = data.views[rng.integers(len(data.views))]
-        classes = torch.from_numpy(view.classes[batch.pictures].astype(np.float32))
-        chosen = _choose_classes(classes, config.classes, rng)
-        named = np.asarray([rng.choice(data.class_rows[c]) for c in chosen])
-        groups = [(data.caption_tokens, batch.captions), (data.class_tokens, named)]
-        groups += [(t, rng.choice(len(t), config.anchors, replace=False)) for t in data.anchors]
-        pooled = model.text.pool([t.rows(int(i)) for t, rows in groups for i in rows])
-        frozen = np.concatenate([t.pooled[rows] for t, rows in groups]).astype(np.float32)
-        split = len(batch.captions)
-        texts = model.heads.embed_texts(pooled[: split + len(named)])
-        images = model.embed_images(view, batch.pictures, config)
-        scale = model.heads.logit_scale.exp()
-        loss = contrastive(images, texts[:split], batch, data.captions, scale)
-        known = class_distillation(images, texts[split:], classes[:, chosen], scale)
-        kept = anchoring(pooled, torch.from_numpy(frozen))
-        return loss + config.distillation * known + config.anchor_weight * kept
+    def _backward(self, step: StepInput) -> float:
+        """The loss of one step, with its gradients left in the model."""
+        config, model, threads = self._config, self._model, self._threads
+        images = model.pool_images(step.grids, config.drop_path, threads)
+        steady = model.pool_images(step.steady, 0.0, threads)
+        texts = TextParts(step.tokens, config.token_dropout)
+        pooled = threads.forward(model.text.pool, texts.parts)
+        dropped = functional.dropout(images.joined(), config.dropout)
+        loss = self._loss(step, dropped, steady.joined(), texts.in_order(pooled.joined()))
+        torch.autograd.backward(loss)
+        for part in [job for split in (images, steady, pooled) for job in split.backward()]:
+            part.result()
+        return loss.item()
 
-    def _update(self, loss: Tensor, step: int) -> None:
+    def _loss(self, step: StepInput, images: Tensor, steady: Tensor, texts: Tensor) -> Tensor:
+        """The weighted sum of all terms, of pooled features."""
+        config, heads = self._config, self._model.heads
+        captions, named = len(step.batch.captions), step.classes.shape[1]
+        embedded = heads.embed_images(images)
+        captioned, names = heads.embed_texts(texts[: captions + named]).split([captions, named])
+        scale = heads.logit_scale.exp()
+        targets = own_targets(step.batch, self._data.captions)
+        targets = softened(targets, step.batch, step.frozen[:captions], config)
+        loss = contrastive(embedded, captioned, step.batch, targets, scale)
+        loss = loss + config.distillation * class_distillation(embedded, names, step.classes, scale)
+        loss = loss + config.anchor_weight * anchoring(texts, step.frozen)
+        return loss + config.steady_weight * steadiness(*heads.embed_images(steady).chunk(2))
+
+    def _update(self, step: int) -> None:
         config = self._config
-        span = [span for start, span in config.cosine_spans if step >= start][-1]
-        factor = cosine(step, span, config.warmup)
+        factor = cosine(step, config.steps, config.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = group["base"] * factor
-        self._optimizer.zero_grad()
-        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self._model.parameters(), config.clip_norm)
         self._optimizer.step()
         self._model.heads.clamp()
@@ -107,8 +120,12 @@ class JointTrainer:
             for average, current in pairs:
                 average.lerp_(current, 1 - decay)
 
-    def evaluate(self) -> tuple[Recalls, tuple[float, ...]]:
-        """Validation recalls of the averaged weights: Flickr8k both ways, photos_mix by text."""
+    def evaluate(self) -> tuple[Recalls, tuple[float, ...], float]:
+        """Validation figures of the averaged weights.
+
+        Recalls on Flickr8k both ways, on photos_mix by text, and the mean cosine between plain
+        and written-over views.
+        """
         data, captions = self._data, self._data.captions
         gallery = data.pools.flickr_val
         images, texts = self._embed(gallery, np.concatenate([captions.members[i] for i in gallery]))
@@ -117,16 +134,26 @@ class JointTrainer:
         gallery = data.pools.mix_val
         first = np.asarray([captions.members[i][0] for i in gallery])
         mix = label_recalls(*self._embed(gallery, first), captions, gallery)
-        return flickr, mix
+        plain, written = (self._embed_images(v, gallery) for v in (0, data.first_written))
+        return flickr, mix, float((plain * written).sum(1).mean())
 
     def _embed(self, pictures: Indices, texts: Indices) -> tuple[Tensor, Tensor]:
-        with torch.inference_mode():
-            parts = [
-                self._average.embed_images(self._data.views[0], part, self._config)
-                for part in np.array_split(pictures, max(1, len(pictures) // 100))
-            ]
-            embedded = self._average.embed_captions(self._data.caption_tokens, texts)
-        return torch.cat(parts), embedded
+        parts = TextParts([self._data.caption_tokens.rows(int(i)) for i in texts])
+        pooled = self._threads.forward(_without_grad(self._average.text.pool), parts.parts)
+        with torch.no_grad():
+            embedded = self._average.heads.embed_texts(parts.in_order(pooled.joined()))
+        return self._embed_images(0, pictures), embedded
+
+    def _embed_images(self, view: int, pictures: Indices) -> Tensor:
+        cache, tail = self._data.views[view], self._average.image
+
+        def pool(part: Indices) -> Tensor:
+            return tail(read_grids(cache, part).permute(0, 3, 1, 2))
+
+        chunks = np.array_split(pictures, max(1, len(pictures) // _CHUNK))
+        with torch.no_grad():
+            pooled = self._threads.forward(_without_grad(pool), chunks).joined()
+            return self._average.heads.embed_images(pooled)
 
     def _save(self, step: int) -> None:
         state = {
@@ -158,6 +185,11 @@ class JointTrainer:
         logger.info("resuming at step %d", self._start)
 
 
+def _without_grad(run: Callable[[Part], Tensor]) -> Callable[[Part], Tensor]:
+    """`run` for a thread of its own, which does not inherit that gradients are off."""
+    return torch.no_grad()(run)
+
+
 def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
 
@@ -171,14 +203,7 @@ def _groups(model: Tuned, config: JointConfig) -> Iterator[dict[str, object]]:
     )
     for part, rate in rates:
         for decayed in (True, False):
-            chosen = [p for p in part.parameters() if (p.ndim > 1) == decayed]
+            trained = (p for p in part.parameters() if p.requires_grad)
+            chosen = [p for p in trained if (p.ndim > 1) == decayed]
             decay = config.weight_decay if decayed else 0.0
             yield {"params": chosen, "base": rate, "lr": 0.0, "weight_decay": decay}
-
-
-def _choose_classes(classes: Tensor, count: int, rng: np.random.Generator) -> Indices:
-    """The two likeliest classes of each picture, filled up to `count` at random, ascending."""
-    likely = np.unique(classes.topk(2).indices.numpy())
-    others = rng.choice(np.setdiff1d(np.arange(classes.shape[1]), likely), count, replace=False)
-    missing = max(0, count - len(likely))
-    return np.sort(np.concatenate([likely, others[:missing]]))

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
+from .overlays import with_writing
+
 FLICKR = "flickr8k"
 MIX = "photos_mix"
 
@@ -28,13 +30,20 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class ViewConfig:
-    """How views after the first differ from the plain squashed picture."""
+    """The views of a picture: the plain squashed one, then crops, then ones written over."""
 
     size: int = 288
+    crops: int = 3
+    written: int = 2
     min_area: float = 0.5
     log_aspect: float = 0.25
     jitter: tuple[float, float] = (0.75, 1.3)
     seed: int = 10
+
+    @property
+    def count(self) -> int:
+        """How many views there are of each picture."""
+        return 1 + self.crops + self.written
 
 
 def read_pictures(data: Path, splits: frozenset[str]) -> list[Picture]:
@@ -53,21 +62,24 @@ def read_pictures(data: Path, splits: frozenset[str]) -> list[Picture]:
 
 
 def load_view(picture: Picture, number: int, view: int, config: ViewConfig) -> NDArray[np.uint8]:
-    """View `view` of picture `number`: the plain picture for 0, else a random crop of it.
+    """View `view` of picture `number`: plain for 0, then `crops` crops, then written-over ones.
 
     A crop keeps 50 to 100 % of the area, is mirrored half of the time and its brightness,
-    contrast and saturation are each changed half of the time. Every view is squashed to the
-    square, as the model sees pictures.
+    contrast and saturation are each changed half of the time. A written-over view is the plain
+    picture under a few short strings. Every view is squashed to the square, as the model sees
+    pictures.
 
     Returns:
         (size, size, 3) uint8 RGB.
     """
     with Image.open(picture.path) as file:
         image = file.convert("RGB")
-    if view:
-        rng = random.Random(number * config.seed + view)  # noqa: S311  augmentation, not secrets
+    rng = random.Random(number * config.seed + view)  # noqa: S311  augmentation, not secrets
+    if 0 < view <= config.crops:
         image = _jitter(_crop(image, config, rng), config, rng)
     square = image.resize((config.size, config.size), Image.Resampling.BICUBIC)
+    if view > config.crops:
+        square = with_writing(square, rng)
     return np.asarray(square, dtype=np.uint8)
 
 

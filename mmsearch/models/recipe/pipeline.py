@@ -77,10 +77,9 @@ def prepare(inputs: Inputs, towers: Towers, work: Path, config: RecipeConfig) ->
     """Everything the frozen halves compute, from `work` where it is there already."""
     pictures = read_pictures(inputs.data, _SPLITS)
     captions = gather_captions(pictures)
-    count = max(config.heads.views, config.joint.views)
     views = tuple(
         cache_view(towers.image, pictures, view, work / "views", config.view)
-        for view in range(count)
+        for view in range(config.view.count)
     )
     named = class_texts()
     ends = np.cumsum([len(texts) for texts in named])
@@ -98,6 +97,7 @@ def prepare(inputs: Inputs, towers: Towers, work: Path, config: RecipeConfig) ->
     }
     return Prepared(
         views=views,
+        first_written=1 + config.view.crops,
         captions=captions,
         pools=split_pools(pictures, config.joint.sampling),
         caption_tokens=tokens["captions"],
@@ -134,7 +134,7 @@ def _heads(data: Prepared, work: Path, config: RecipeConfig) -> Heads:
     path = work / "heads.pt"
     if path.exists():
         state = torch.load(path, weights_only=True)
-        heads = Heads(float(state.pop("feature_scale")))
+        heads = Heads(float(state.pop("feature_scale")), config.heads.dim)
         heads.load_state_dict(state)
         return heads.eval()
     heads = train_heads(data, config.heads)

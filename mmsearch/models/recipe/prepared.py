@@ -13,7 +13,8 @@ from .texts import TokenCache
 class Prepared:
     """The input of both training stages."""
 
-    views: tuple[ViewCache, ...]
+    views: tuple[ViewCache, ...]  # plain, crops, written over
+    first_written: int  # the first written-over one
     captions: Captions
     pools: Pools
     caption_tokens: TokenCache
