@@ -44,7 +44,8 @@ class Tuned(nn.Module):
     def pool_images(self, grids: Tensor, drop_path: float, threads: Threads) -> Split:
         """Begins (b, 1280) pooled features of (b, h, w, c) cached activations."""
         return threads.forward(
-            lambda part: self.image(part.permute(0, 3, 1, 2), drop_path), grids.split(_CHUNK)
+            lambda part: self.image(part.permute(0, 3, 1, 2), drop_path),
+            grids.chunk(-(-len(grids) // _CHUNK)),
         )
 
 
@@ -97,7 +98,8 @@ class JointTrainer:
         config, heads = self._config, self._model.heads
         captions, named = len(step.batch.captions), step.classes.shape[1]
         embedded = heads.embed_images(images)
-        captioned, names = heads.embed_texts(texts[: captions + named]).split([captions, named])
+        embeddings = heads.embed_texts(texts[: captions + named])
+        captioned, names = torch.split_with_sizes(embeddings, [captions, named])
         scale = heads.logit_scale.exp()
         targets = own_targets(step.batch, self._data.captions)
         targets = softened(targets, step.batch, step.frozen[:captions], config)
@@ -148,12 +150,13 @@ class JointTrainer:
         cache, tail = self._data.views[view], self._average.image
 
         def pool(part: Indices) -> Tensor:
-            return tail(read_grids(cache, part).permute(0, 3, 1, 2))
+            pooled: Tensor = tail(read_grids(cache, part).permute(0, 3, 1, 2))
+            return pooled
 
         chunks = np.array_split(pictures, max(1, len(pictures) // _CHUNK))
         with torch.no_grad():
-            pooled = self._threads.forward(_without_grad(pool), chunks).joined()
-            return self._average.heads.embed_images(pooled)
+            joined = self._threads.forward(_without_grad(pool), chunks).joined()
+            return self._average.heads.embed_images(joined)
 
     def _save(self, step: int) -> None:
         state = {

@@ -48,7 +48,7 @@ class Split:
         joined = self.joined()
         if joined.grad is None:
             raise RuntimeError("the joined outputs have no gradient yet")
-        grads = joined.grad.split([len(output) for output in outputs])
+        grads = torch.split_with_sizes(joined.grad, [len(output) for output in outputs])
         return [
             self._pool.submit(torch.autograd.backward, output, grad)
             for output, grad in zip(outputs, grads, strict=True)
