@@ -14,16 +14,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mmsearch.client.remote import RemoteLibrary as RemoteLibrary
+    from mmsearch.client.remote import connect as connect
     from mmsearch.engine.factory import open as open  # noqa: A004 - mmsearch.open reads as meant
     from mmsearch.engine.library import Library as Library
     from mmsearch.engine.progress import ProgressListener as ProgressListener
     from mmsearch.engine.progress import SilentProgress as SilentProgress
     from mmsearch.engine.query_language import WeightedTerm as WeightedTerm
+    from mmsearch.engine.records import Answer as Answer
+    from mmsearch.engine.records import CaptionAnswer as CaptionAnswer
     from mmsearch.engine.records import IndexOptions as IndexOptions
     from mmsearch.engine.records import LibraryStatus as LibraryStatus
     from mmsearch.engine.records import MediaInfo as MediaInfo
     from mmsearch.engine.records import RootStatus as RootStatus
     from mmsearch.engine.records import SpaceStatus as SpaceStatus
+    from mmsearch.engine.request import PreparedPicture as PreparedPicture
+    from mmsearch.engine.request import QueryOptions as QueryOptions
+    from mmsearch.engine.request import QueryRequest as QueryRequest
     from mmsearch.errors import CatalogueError as CatalogueError
     from mmsearch.errors import ConfigError as ConfigError
     from mmsearch.errors import DatasetError as DatasetError
@@ -31,30 +38,55 @@ if TYPE_CHECKING:
     from mmsearch.errors import MmsearchError as MmsearchError
     from mmsearch.errors import ModelError as ModelError
     from mmsearch.errors import QueryError as QueryError
+    from mmsearch.errors import RemoteError as RemoteError
     from mmsearch.errors import SpaceMismatchError as SpaceMismatchError
     from mmsearch.errors import VectorIndexError as VectorIndexError
     from mmsearch.types import CaptionHit as CaptionHit
     from mmsearch.types import CaptionRecord as CaptionRecord
+    from mmsearch.types import Facets as Facets
     from mmsearch.types import Failure as Failure
+    from mmsearch.types import Filters as Filters
+    from mmsearch.types import FolderCount as FolderCount
+    from mmsearch.types import FormatCount as FormatCount
     from mmsearch.types import Hit as Hit
     from mmsearch.types import IndexSummary as IndexSummary
     from mmsearch.types import InputSpec as InputSpec
     from mmsearch.types import MediaMetadata as MediaMetadata
     from mmsearch.types import MediaRecord as MediaRecord
     from mmsearch.types import Modality as Modality
+    from mmsearch.types import Orientation as Orientation
+    from mmsearch.types import OrientationCount as OrientationCount
     from mmsearch.types import Space as Space
 
     __version__: str
 
 _HOMES = {
     "open": "engine.factory",
+    "connect": "client.remote",
+    "RemoteLibrary": "client.remote",
     "Library": "engine.library",
     "ProgressListener": "engine.progress",
     "SilentProgress": "engine.progress",
     "WeightedTerm": "engine.query_language",
     **dict.fromkeys(
-        ("IndexOptions", "LibraryStatus", "MediaInfo", "RootStatus", "SpaceStatus"),
+        (
+            "Answer",
+            "CaptionAnswer",
+            "IndexOptions",
+            "LibraryStatus",
+            "MediaInfo",
+            "RootStatus",
+            "SpaceStatus",
+        ),
         "engine.records",
+    ),
+    **dict.fromkeys(
+        (
+            "PreparedPicture",
+            "QueryOptions",
+            "QueryRequest",
+        ),
+        "engine.request",
     ),
     **dict.fromkeys(
         (
@@ -65,6 +97,7 @@ _HOMES = {
             "MmsearchError",
             "ModelError",
             "QueryError",
+            "RemoteError",
             "SpaceMismatchError",
             "VectorIndexError",
         ),
@@ -74,13 +107,19 @@ _HOMES = {
         (
             "CaptionHit",
             "CaptionRecord",
+            "Facets",
             "Failure",
+            "Filters",
+            "FolderCount",
+            "FormatCount",
             "Hit",
             "IndexSummary",
             "InputSpec",
             "MediaMetadata",
             "MediaRecord",
             "Modality",
+            "Orientation",
+            "OrientationCount",
             "Space",
         ),
         "types",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,7 +23,11 @@ DEFAULT_MODEL = "mini"
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, frozen once read. Sizes and times name their unit."""
+    """Everything that can be set, frozen once read. Sizes and times name their unit.
+
+    From `host` on it is `mmsearch serve` that reads them: `port` 0 takes a free one, and
+    `rate_limit` is requests a second and client, 0 = no limit.
+    """
 
     model_config = SettingsConfigDict(env_prefix="MMSEARCH_", frozen=True, extra="forbid")
 
@@ -38,6 +42,12 @@ class Settings(BaseSettings):
     decode_timeout_s: float = Field(default=60.0, gt=0)
     decode_memory_mb: int = Field(default=1024, ge=128)
     max_megapixels: float = Field(default=300.0, gt=0)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=0, le=65535)
+    token: SecretStr | None = Field(default=None, min_length=1)
+    rate_limit: float = Field(default=200.0, ge=0)
+    max_upload_mb: int = Field(default=64, ge=1, le=4096)
+    thumbnail_cache_mb: int = Field(default=1024, ge=0)
 
     @field_validator("home", "cache")
     @classmethod

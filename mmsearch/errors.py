@@ -8,7 +8,8 @@ MmsearchError
 ├── ModelError            a model that cannot be found, loaded or run
 ├── SpaceMismatchError    vectors of two models would have been compared
 ├── DatasetError          a caption file or a split
-└── QueryError            a question that cannot be asked
+├── QueryError            a question that cannot be asked
+└── RemoteError           a server that cannot be reached, or refuses
 """
 
 
@@ -46,3 +47,7 @@ class DatasetError(MmsearchError):
 
 class QueryError(MmsearchError):
     """The query is empty, contradictory or refers to something unreadable."""
+
+
+class RemoteError(MmsearchError):
+    """A server could not be reached, failed, or refused; a wrong question is a QueryError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -104,6 +104,52 @@ class MediaRecord:
     metadata: MediaMetadata
     online: bool = True
 
+    @property
+    def date(self) -> date | None:
+        """The day it was taken, else the day its file was written, in local time.
+
+        None where the file's time lies outside the calendar (a broken disk).
+        """
+        if self.metadata.taken_at is not None:
+            return self.metadata.taken_at.date()
+        return local_day(self.mtime_ns)
+
+
+def local_day(time_ns: int) -> date | None:
+    """The day of a time since 1970 in this machine's zone, None where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(time_ns // 10**9).date()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class Orientation(StrEnum):
+    """The shape of an upright picture; square only where both sides are equal."""
+
+    LANDSCAPE = "landscape"
+    PORTRAIT = "portrait"
+    SQUARE = "square"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which files a search is about; what is None or empty does not restrict.
+
+    `under`: at or below this path. `taken_from`, `taken_to`: `MediaRecord.date` between the two,
+    both inclusive. `formats`: names as in `MediaMetadata.format`, in any case; usual file name
+    suffixes mean theirs ("jpg" is JPEG).
+    """
+
+    under: Path | None = None
+    taken_from: date | None = None
+    taken_to: date | None = None
+    formats: tuple[str, ...] = ()
+    orientation: Orientation | None = None
+
+
+NO_FILTERS = Filters()
+"""Filters that every file passes."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionRecord:
@@ -143,6 +189,47 @@ class Neighbours:
 
     ids: NDArray[np.int64]
     scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    """How many files have a format."""
+
+    format: str
+    n_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrientationCount:
+    """How many files have an orientation."""
+
+    orientation: Orientation
+    n_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCount:
+    """How many files lie at or below a folder."""
+
+    path: Path
+    n_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What there is to filter by; formats and orientations with most files first.
+
+    `folders` are those with most files where there are very many (`n_folders` counts all), by
+    path; the indexed folders are among them. Dates are `MediaRecord.date`, None without files.
+    """
+
+    n_files: int
+    formats: tuple[FormatCount, ...]
+    orientations: tuple[OrientationCount, ...]
+    first_date: date | None
+    last_date: date | None
+    folders: tuple[FolderCount, ...]
+    n_folders: int
 
 
 @dataclass(frozen=True, slots=True)

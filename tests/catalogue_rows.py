@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
@@ -46,6 +48,13 @@ def new_file(relative: str, content: str, *, moved_from: int | None = None) -> F
         embedding=embedding_of(content),
         moved_from=moved_from,
     )
+
+
+def dated_file(
+    relative: str, content: str, metadata: MediaMetadata, mtime_ns: int = 1_000_000
+) -> FileEntry:
+    """A file that was read, with what its picture says of itself."""
+    return replace(new_file(relative, content), metadata=metadata, mtime_ns=mtime_ns)
 
 
 def known_file(relative: str, content: str, *, moved_from: int | None = None) -> FileEntry:

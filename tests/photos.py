@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from mmsearch.config import load_settings
-from mmsearch.engine.factory import StartPool, open_library
+from mmsearch.engine.factory import open_library
 from mmsearch.engine.library import Library
+from mmsearch.engine.processes import StartPool
 from mmsearch.types import IndexSummary
 from tests.fakes import COLOURS, FakeModels, InlineDecoder
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
 
 from mmsearch.catalogue.encoding import to_blobs
+from mmsearch.catalogue.filters import condition_of
 from mmsearch.catalogue.lookups import MEDIA_COLUMNS, Lookups, media_record
 from mmsearch.catalogue.records import CaptionEntry, CaptionsAdded
-from mmsearch.types import CaptionRecord, Embeddings, Ids, Modality, Space
+from mmsearch.types import NO_FILTERS, CaptionRecord, Embeddings, Filters, Ids, Modality, Space
 
 
 class Captions(Lookups):
@@ -84,22 +82,16 @@ class Captions(Lookups):
         """All captions of some files, lowest id first."""
         return self._captions("c.media_id", media_ids)
 
-    def allowed_captions(self, under: Path | None = None) -> Ids:
-        """Caption ids, ascending: all, or those of the files at or below `under`."""
-        scopes = self._scopes(under)
-        if scopes is None:
-            rows = self._db.read("SELECT caption_id FROM captions")
-        else:
-            rows = [
-                row
-                for scope in scopes
-                for row in self._db.read(
-                    "SELECT caption_id FROM media m JOIN captions c USING (media_id) "
-                    "WHERE m.root_id = ? AND m.path >= ? AND m.path < ?",
-                    scope,
-                )
-            ]
-        return np.unique(np.array([row[0] for row in rows], dtype=np.int64))
+    def allowed_captions(self, filters: Filters = NO_FILTERS) -> Ids:
+        """Caption ids `(a,)`, ascending: all, or those of the files that pass the filters."""
+        condition = condition_of(filters, self._scopes(filters.under))
+        tables = f"{condition.tables} JOIN captions c USING (media_id)"
+        if filters == NO_FILTERS:  # free captions have no file
+            tables = "captions c"
+        return self._ids(
+            f"SELECT c.caption_id FROM {tables} WHERE {condition.sql} ORDER BY 1",  # noqa: S608 - fixed names
+            condition,
+        )
 
     def _captions(self, column: str, values: Sequence[int]) -> list[CaptionRecord]:
         rows = self._db.read(

@@ -46,6 +46,15 @@ class Database:
         return int(rows[0][0] or 0) if rows else 0
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A context in which all reading sees one state; nothing is to be written in it."""
+        self.read("BEGIN")
+        try:
+            yield
+        finally:
+            self.read("ROLLBACK")
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its start and commits at its end.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from mmsearch.catalogue.encoding import path_below, path_bytes, relative_below
+from mmsearch.catalogue.filters import Condition, condition_of
 from mmsearch.catalogue.records import CatalogueCounts
 from mmsearch.catalogue.roots import Roots
-from mmsearch.types import Failure, Ids, MediaMetadata, MediaRecord
+from mmsearch.types import NO_FILTERS, Failure, Filters, Ids, MediaMetadata, MediaRecord
 
 MEDIA_COLUMNS = (
     "m.media_id, m.content_id, m.path, m.size_bytes, m.mtime_ns, r.path AS root, r.online, "
@@ -24,24 +25,32 @@ MEDIA_TABLES = "media m JOIN roots r USING (root_id) JOIN contents t USING (cont
 class Lookups(Roots):
     """The part of the catalogue that turns ids into files and folders into ids."""
 
-    def media_for_contents(self, ids: Ids, under: Path | None = None) -> dict[int, MediaRecord]:
+    def media_for_contents(self, ids: Ids, filters: Filters = NO_FILTERS) -> dict[int, MediaRecord]:
         """One file of each content, by content id; contents without a file are absent.
 
-        Of several files with the same bytes: one at or below `under` where given, on line
-        rather than not, then the lowest media id.
+        Of several files with the same bytes: one that passes the filters, on line rather than
+        not, then the lowest media id.
         """
-        scopes = self._scopes(under)
+        condition = condition_of(filters, self._scopes(filters.under))
         rows = self._db.read(
-            f"SELECT m.root_id, {MEDIA_COLUMNS} FROM {MEDIA_TABLES} "  # noqa: S608 - fixed names
-            "WHERE m.content_id IN (SELECT value FROM json_each(?)) "
+            f"SELECT {MEDIA_COLUMNS} FROM {MEDIA_TABLES} "  # noqa: S608 - fixed names
+            f"WHERE m.content_id IN (SELECT value FROM json_each(?)) AND {condition.sql} "
             "ORDER BY r.online DESC, m.media_id",
-            (json.dumps(ids.tolist()),),
+            (json.dumps(ids.tolist()), *condition.parameters),
         )
         chosen: dict[int, MediaRecord] = {}
         for row in rows:
-            if row["content_id"] not in chosen and _inside(row, scopes):
+            if row["content_id"] not in chosen:
                 chosen[row["content_id"]] = media_record(row)
         return chosen
+
+    def media(self, media_id: int) -> MediaRecord | None:
+        """The file of an id; None when there is none (any more)."""
+        rows = self._db.read(
+            f"SELECT {MEDIA_COLUMNS} FROM {MEDIA_TABLES} WHERE m.media_id = ?",  # noqa: S608 - fixed names
+            (media_id,),
+        )
+        return media_record(rows[0]) if rows else None
 
     def media_of_content(self, content_id: int) -> list[MediaRecord]:
         """All files with these bytes, lowest media id first."""
@@ -83,21 +92,14 @@ class Lookups(Roots):
         )
         return [_failure(row) for row in rows]
 
-    def allowed_contents(self, under: Path | None = None) -> Ids:
-        """Content ids `(a,)`, ascending: of all files, or of those at or below `under`."""
-        scopes = self._scopes(under)
-        if scopes is None:
-            rows = self._db.read("SELECT DISTINCT content_id FROM media")
-        else:
-            rows = [
-                row
-                for scope in scopes
-                for row in self._db.read(
-                    "SELECT content_id FROM media WHERE root_id = ? AND path >= ? AND path < ?",
-                    scope,
-                )
-            ]
-        return np.unique(np.array([row[0] for row in rows], dtype=np.int64))
+    def allowed_contents(self, filters: Filters = NO_FILTERS) -> Ids:
+        """Content ids `(a,)`, ascending, of the files that pass the filters."""
+        condition = condition_of(filters, self._scopes(filters.under))
+        return self._ids(
+            f"SELECT DISTINCT m.content_id FROM {condition.tables} WHERE {condition.sql} "  # noqa: S608 - fixed names
+            "ORDER BY 1",
+            condition,
+        )
 
     def counts(self) -> CatalogueCounts:
         """How many rows of each kind there are."""
@@ -108,6 +110,11 @@ class Lookups(Roots):
             "(SELECT count(*) FROM failures) AS failures"
         )[0]
         return CatalogueCounts(*row)
+
+    def _ids(self, sql: str, condition: Condition) -> Ids:
+        """The ids `(n,)` that a query gives."""
+        rows = self._db.read(sql, condition.parameters)
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
 
 def media_record(row: sqlite3.Row) -> MediaRecord:
@@ -137,9 +144,3 @@ def media_record(row: sqlite3.Row) -> MediaRecord:
 def _failure(row: sqlite3.Row) -> Failure:
     path = path_below(row["root"], row["path"])
     return Failure(path, row["reason"], datetime.fromisoformat(row["failed_at"]))
-
-
-def _inside(row: sqlite3.Row, scopes: list[tuple[int, bytes, bytes]] | None) -> bool:
-    return scopes is None or any(
-        row["root_id"] == root_id and low <= row["path"] < high for root_id, low, high in scopes
-    )

@@ -27,6 +27,11 @@ class Roots:
             for row in rows
         ]
 
+    def files_by_root(self) -> dict[int, int]:
+        """How many files each root has, by root id; empty ones are absent."""
+        rows = self._db.read("SELECT root_id, count(*) FROM media GROUP BY root_id")
+        return {row[0]: row[1] for row in rows}
+
     def cover_root(self, path: Path) -> RootRecord | None:
         """The root that `path` is or lies below, None when nothing there was indexed."""
         place = path_bytes(path)

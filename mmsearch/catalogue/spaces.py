@@ -46,6 +46,10 @@ class Spaces:
             for row in rows
         ]
 
+    def known_spaces(self) -> list[Space]:
+        """All spaces, in the order they were added; cheap, as nothing is counted."""
+        return [_space(row) for row in self._db.read("SELECT * FROM spaces ORDER BY space_id")]
+
     def default_space(self) -> Space | None:
         """The space that queries use when none is named; None in a catalogue without spaces."""
         rows = self._db.read(
@@ -89,18 +93,17 @@ class Spaces:
         Raises:
             CatalogueError: An item has no embedding in this space.
         """
-        rows = self._db.read(
-            f"SELECT item_id, embedding FROM {embedding_table(modality)} "  # noqa: S608 - a fixed name
-            "WHERE space_id = ? AND item_id IN (SELECT value FROM json_each(?))",
-            (self._space_id(space), json.dumps(ids.tolist())),
-        )
-        blobs = {row["item_id"]: row["embedding"] for row in rows}
+        blobs = self._blobs(space, modality, ids)
         missing = next((item for item in ids.tolist() if item not in blobs), None)
         if missing is not None:
             raise CatalogueError(
                 f"{modality} {missing} has no embedding of {space.name}: index with that model"
             )
         return from_blobs([blobs[item] for item in ids.tolist()], space.dim)
+
+    def embeddings_left(self, space: Space, modality: Modality, ids: Ids) -> Embeddings:
+        """Embeddings `(m, d)`, m <= n, of those of `ids` `(n,)` that (still) have one."""
+        return from_blobs(list(self._blobs(space, modality, ids).values()), space.dim)
 
     def has_embedding(self, space: Space, content_id: int) -> bool:
         """Whether a picture is embedded in this space."""
@@ -109,6 +112,14 @@ class Spaces:
             (content_id, self._space_id(space)),
         )
         return found > 0
+
+    def _blobs(self, space: Space, modality: Modality, ids: Ids) -> dict[int, bytes]:
+        rows = self._db.read(
+            f"SELECT item_id, embedding FROM {embedding_table(modality)} "  # noqa: S608 - a fixed name
+            "WHERE space_id = ? AND item_id IN (SELECT value FROM json_each(?))",
+            (self._space_id(space), json.dumps(ids.tolist())),
+        )
+        return {row["item_id"]: row["embedding"] for row in rows}
 
     def _space_id(self, space: Space) -> int:
         found = self._db.number("SELECT space_id FROM spaces WHERE digest = ?", (space.digest,))

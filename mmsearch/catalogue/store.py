@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mmsearch.catalogue.captions import Captions
 from mmsearch.catalogue.database import Database, open_database
-from mmsearch.catalogue.files import Files
+from mmsearch.catalogue.facets import FacetCounts
 from mmsearch.catalogue.spaces import Spaces
 
 
-class Catalogue(Files, Captions, Spaces):
+class Catalogue(FacetCounts, Captions, Spaces):
     """The truth of an index: roots, files, captions, spaces, embeddings, failures.
 
     Several processes may read and write one at the same time. One object serves one thread at a
@@ -58,6 +59,10 @@ class Catalogue(Files, Captions, Spaces):
     def generation(self) -> int:
         """A number that grows with every change of files or embeddings."""
         return self._db.number("SELECT generation FROM meta")
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """A context in which all reading sees one state, whatever others commit meanwhile."""
+        return self._db.snapshot()
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the file: the end of a run."""

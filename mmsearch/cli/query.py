@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,9 +16,7 @@ from mmsearch.cli.session import Session
 
 if TYPE_CHECKING:
     from mmsearch.cli.question import Question
-    from mmsearch.config import Settings
-    from mmsearch.engine.library import Library
-    from mmsearch.types import Hit
+    from mmsearch.engine.request import QueryOptions
 
 EXAMPLES = (
     Example('mmsearch query "a cup of coffee"', "pictures from words"),
@@ -26,10 +25,15 @@ EXAMPLES = (
         "mmsearch query photos/rocket.jpg --plus night:0.5", "a picture's path will do as TEXT"
     ),
     Example('mmsearch query "a vehicle" --minus motorcycle -k 3', "more of one, less of another"),
+    Example(
+        'mmsearch query "a rocket" --format jpg --orientation landscape --taken-from 2010-01-01',
+        "of some pictures only",
+    ),
     Example('mmsearch query "an animal" --json', "one JSON object a line, for programs"),
     Example('mmsearch query "an animal" -0 | xargs -0 ls -l', "paths only, safe for any name"),
     Example('mmsearch query "a person" --html hits.html', "a page of pictures to look at"),
 )
+FILTERS = "Filters"
 OUTPUT = "Output"
 MAX_OPENED = 5
 """So many viewers are opened at most."""
@@ -79,7 +83,40 @@ class QueryCommand:
         float | None, typer.Option(metavar="S", help="Leave out what scores below S (-1 to 1).")
     ] = None
     under: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Only what lies in this folder.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Only what lies in this folder.", rich_help_panel=FILTERS),
+    ] = None
+    taken_from: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="Only what was taken on this day or later, as in 2024-07-31; where the picture "
+            "does not tell, its file's day counts.",
+            rich_help_panel=FILTERS,
+        ),
+    ] = None
+    taken_to: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="Only what was taken on this day or before.",
+            rich_help_panel=FILTERS,
+        ),
+    ] = None
+    format: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="Only this format, as in jpg. Repeatable.",
+            rich_help_panel=FILTERS,
+        ),
+    ] = field(default_factory=list)
+    orientation: Annotated[
+        Literal["landscape", "portrait", "square"] | None,
+        typer.Option(help="Only pictures of this shape.", rich_help_panel=FILTERS),
     ] = None
     model: Annotated[
         str | None, typer.Option(metavar="NAME|DIR", help="Ask the embeddings of this model.")
@@ -126,15 +163,35 @@ def command(session: Session, asked: QueryCommand) -> None:
 
     The score is the cosine of question and answer. A picture never finds itself.
     """
+    from mmsearch.cli.answers import show_captions, show_images
     from mmsearch.cli.question import Question
+    from mmsearch.engine.request import QueryRequest
 
     _check(asked)
     question = Question.of(asked.text, asked.image, tuple(asked.plus), tuple(asked.minus))
+    request = QueryRequest.of(question.text, _options(asked, question))
     with session.library(model=asked.model) as library:
         if asked.to is Target.CAPTIONS:
-            _show_captions(session, asked, question, library)
+            show_captions(session, asked, library.answer_captions(request))
         else:
-            _show_images(session, asked, question, library)
+            answer = library.answer(request)
+            show_images(session, asked, question, answer, library.settings)
+
+
+def _options(asked: QueryCommand, question: Question) -> QueryOptions:
+    """What was asked, in the engine's words."""
+    return {
+        "image": question.image,
+        "plus": question.plus,
+        "minus": question.minus,
+        "k": asked.top,
+        "min_score": asked.min_score,
+        "under": asked.under,
+        "taken_from": asked.taken_from,
+        "taken_to": asked.taken_to,
+        "formats": asked.format,
+        "orientation": asked.orientation,
+    }
 
 
 def _check(asked: QueryCommand) -> None:
@@ -158,105 +215,3 @@ def _check(asked: QueryCommand) -> None:
     unfit = [name for name, given in pictures_only.items() if given]
     if asked.to is Target.CAPTIONS and unfit:
         raise typer.BadParameter(f"{unfit[0]} shows pictures: it does not go with --to captions")
-
-
-def _show_images(
-    session: Session, asked: QueryCommand, question: Question, library: Library
-) -> None:
-    """Ask for pictures and write them in the form asked for."""
-    hits = library.query(
-        question.text,
-        image=question.image,
-        plus=question.plus,
-        minus=question.minus,
-        k=asked.top,
-        min_score=asked.min_score,
-        under=asked.under,
-    )
-    _write_images(asked, hits, library.settings)
-    _note_if_none(session, asked, found=bool(hits))
-    if asked.html is not None:
-        from mmsearch.cli.contact_sheet import write_contact_sheet
-        from mmsearch.cli.output import write_note
-        from mmsearch.cli.wording import shown
-
-        write_contact_sheet(asked.html, question, hits, library.settings)
-        if not session.quiet:
-            write_note(f"wrote {shown(asked.html)}")
-    if asked.open:
-        _open_best(hits)
-
-
-def _write_images(asked: QueryCommand, hits: list[Hit], settings: Settings) -> None:
-    """Write the pictures found to stdout."""
-    from mmsearch.cli import output
-
-    if asked.json:
-        from mmsearch.cli.json_shapes import hit_json
-
-        for hit in hits:
-            output.write_json(hit_json(hit))
-    elif asked.filepath or asked.null:
-        for hit in hits:
-            output.write_path(hit.media.path, b"\0" if asked.null else b"\n")
-    elif asked.preview and output.is_terminal():
-        from mmsearch.cli.preview import write_previews
-
-        write_previews(hits, settings)
-    else:
-        from mmsearch.cli.hit_table import write_hits
-
-        write_hits(hits)
-
-
-def _show_captions(
-    session: Session, asked: QueryCommand, question: Question, library: Library
-) -> None:
-    """Ask for captions and write them in the form asked for."""
-    hits = library.query_captions(
-        question.text,
-        image=question.image,
-        plus=question.plus,
-        minus=question.minus,
-        k=asked.top,
-        min_score=asked.min_score,
-        under=asked.under,
-    )
-    if asked.json:
-        from mmsearch.cli.json_shapes import caption_hit_json
-        from mmsearch.cli.output import write_json
-
-        for hit in hits:
-            write_json(caption_hit_json(hit))
-    else:
-        from mmsearch.cli.hit_table import write_caption_hits
-
-        write_caption_hits(hits)
-    _note_if_none(session, asked, found=bool(hits))
-
-
-def _note_if_none(session: Session, asked: QueryCommand, *, found: bool) -> None:
-    """Say that nothing was found, and why that may be."""
-    if found or session.quiet:
-        return
-    from mmsearch.cli.output import write_note
-
-    limits = [
-        text
-        for text, given in (
-            (f"scores {asked.min_score} or more", asked.min_score is not None),
-            (f"lies under {asked.under}", asked.under is not None),
-        )
-        if given
-    ]
-    write_note(f"nothing {' and '.join(limits) or 'found'}")
-
-
-def _open_best(hits: list[Hit]) -> None:
-    """Open the best pictures in the system's viewer."""
-    from mmsearch.cli.wording import shown
-    from mmsearch.errors import MediaError
-
-    for hit in hits[:MAX_OPENED]:
-        if typer.launch(str(hit.media.path)) != 0:
-            raise MediaError(f"no viewer opened {shown(hit.media.path)}: is one installed?")

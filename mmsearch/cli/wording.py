@@ -41,8 +41,7 @@ def size_text(size_bytes: int) -> str:
 
 def date_text(media: MediaRecord) -> str:
     """The day the picture was taken, or else the day its file was written."""
-    taken = media.metadata.taken_at
-    return (taken.isoformat(" ") if taken else time_text(media.mtime_ns))[: len("2026-01-31")]
+    return "-" if media.date is None else media.date.isoformat()
 
 
 def time_text(mtime_ns: int) -> str:

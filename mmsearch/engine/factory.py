@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeVar
 
+from mmsearch.engine.catalogues import Catalogues
+from mmsearch.engine.encoder_models import EncoderModels
 from mmsearch.engine.library import Library
 from mmsearch.engine.model_choice import becomes_default, space_to_index, space_to_query
+from mmsearch.engine.once import Once
+from mmsearch.engine.processes import Processes, StartPool, start_decode_pool
 from mmsearch.engine.progress import SilentProgress
-from mmsearch.errors import CatalogueError, SpaceMismatchError
+from mmsearch.engine.recent import Recent
+from mmsearch.errors import SpaceMismatchError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
+    from mmsearch.engine.corpora import Corpus
     from mmsearch.engine.diff import PendingFile
     from mmsearch.engine.indexer import Indexer
     from mmsearch.engine.model_choice import Models
-    from mmsearch.engine.pipeline import Decoder
     from mmsearch.engine.progress import ProgressListener
-    from mmsearch.engine.searcher import Searcher, SearchOptions
+    from mmsearch.engine.retrieval import Retriever
+    from mmsearch.engine.searcher import Searcher
+    from mmsearch.engine.shared_encoder import SharedEncoder
     from mmsearch.engine.tally import Tally
     from mmsearch.media.limits import DecodeLimits
+    from mmsearch.media.pictures import PictureReader
     from mmsearch.protocols import DualEncoder
-    from mmsearch.types import InputSpec, Modality, Space
+    from mmsearch.types import CaptionRecord, Embeddings, Facets, MediaRecord, Space
     from mmsearch.vectors import FaissIndex
+
+Row = TypeVar("Row")
 
 CATALOGUE_NAME = "catalogue.sqlite3"
 _LOOK_AHEAD_BATCHES = 2
@@ -59,153 +67,110 @@ def open(  # noqa: A001 - mmsearch.open reads as meant
 
 
 def open_library(
-    settings: Settings, models: Models | None = None, start_pool: StartPool | None = None
+    settings: Settings,
+    models: Models | None = None,
+    start_pool: StartPool | None = None,
+    picture_workers: int = 0,
 ) -> Library:
     """The library that `settings` describe.
 
-    `models` and `start_pool` replace the real models and the pool of worker processes in tests.
+    Args:
+        settings: Home, index, model and the rest.
+        models: Replace the real models in tests.
+        start_pool: Replace the worker processes of an indexing run in tests.
+        picture_workers: So many processes that stay decode thumbnails and uploads, as a server
+            wants it: none of their pictures can crash, hang or exhaust this process. 0: they are
+            decoded here, without the cost of starting a process.
     """
-    return Library(
-        Factory(settings, models or EncoderModels(settings), start_pool or _start_decode_pool)
-    )
-
-
-class StartPool(Protocol):
-    """How decoders are started."""
-
-    def __call__(
-        self, spec: InputSpec, limits: DecodeLimits, workers: int
-    ) -> AbstractContextManager[Decoder]:
-        """Decoders to `spec`, closed at the end of the `with` block."""
-
-
-def _start_decode_pool(
-    spec: InputSpec, limits: DecodeLimits, workers: int
-) -> AbstractContextManager[Decoder]:
-    from mmsearch.media.pool import DecodePool
-
-    return DecodePool(spec, limits, workers)
-
-
-class EncoderModels:
-    """The models of `mmsearch.encoders`, each looked up once."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._spaces: dict[str, Space] = {}
-
-    def default_name(self) -> str:
-        """The model that ships with the package."""
-        from mmsearch.config import DEFAULT_MODEL
-
-        return DEFAULT_MODEL
-
-    def space(self, name: str) -> Space:
-        """The space of a model, without loading it."""
-        if name not in self._spaces:
-            from mmsearch.encoders import resolve_model, space_of
-
-            self._spaces[name] = space_of(resolve_model(name, self._settings.cache))
-        return self._spaces[name]
-
-    def load(self, name: str) -> DualEncoder:
-        """The encoder of a model, on the device of the settings."""
-        from mmsearch.encoders import EncoderOptions, load_dual_encoder
-
-        options = EncoderOptions(
-            cache_dir=self._settings.cache,
-            device=self._settings.device,
-            precision=self._settings.precision,
-            batch_size=self._settings.batch_size,
-        )
-        return load_dual_encoder(name, options)
+    processes = Processes(start_pool or start_decode_pool, picture_workers)
+    return Library(Factory(settings, models or EncoderModels(settings), processes))
 
 
 class Factory:
-    """Makes and keeps the parts of one library, each when it is first needed."""
+    """Makes and keeps the parts of one library, each when it is first needed; thread-safe."""
 
-    def __init__(self, settings: Settings, models: Models, start_pool: StartPool) -> None:
+    def __init__(self, settings: Settings, models: Models, processes: Processes) -> None:
         self.settings = settings
+        self.catalogues = Catalogues(
+            settings.index_dir / CATALOGUE_NAME,
+            missing=f"no index '{settings.index}' in {settings.home} yet: "
+            "make one with 'mmsearch index PATH'",
+        )
         self._models = models
-        self._start_pool = start_pool
-        self._catalogue: Catalogue | None = None
-        self._encoders: dict[str, DualEncoder] = {}
-        self._vectors: dict[tuple[str, Modality], FaissIndex] = {}
+        self._processes = processes
+        self._encoders: Once[str, DualEncoder] = Once()
+        self._shared_encoders: Once[str, SharedEncoder] = Once()
+        self._picture_retrievers: Once[str, Retriever[MediaRecord]] = Once()
+        self._caption_retrievers: Once[str, Retriever[CaptionRecord]] = Once()
+        self._everyday: Once[str, Embeddings] = Once()
+        self._pictures: Once[None, PictureReader] = Once()
+        self._facets: Recent[int, Facets] = Recent(1)
 
-    def has_catalogue(self) -> bool:
-        """Whether the index exists."""
-        return self._catalogue_path.is_file()
-
-    def catalogue(self, *, create: bool = False) -> Catalogue:
-        """The catalogue of the index.
-
-        Raises:
-            CatalogueError: There is none and `create` is False; or it cannot be opened.
-        """
-        if self._catalogue is None:
-            from mmsearch.catalogue import Catalogue
-
-            if not create and not self.has_catalogue():
-                raise CatalogueError(
-                    f"no index '{self.settings.index}' in {self.settings.home} yet: "
-                    "make one with 'mmsearch index PATH'"
-                )
-            self._catalogue = Catalogue.open(self._catalogue_path, create=create)
-        return self._catalogue
-
-    def indexer(self, progress: ProgressListener) -> Indexer:
+    @contextmanager
+    def indexer(self, progress: ProgressListener) -> Iterator[Indexer]:
         """An indexer in the space that the settings ask for, which is registered."""
         from mmsearch.engine.indexer import Indexer, IndexerParts
         from mmsearch.engine.vector_files import save_vectors
 
         # The model first: a misspelt name is not to leave an empty index behind.
-        before = self.catalogue(create=True) if self.has_catalogue() else None
-        space = space_to_index(before, self._models, self.settings.model, self.settings.index)
-        catalogue = self.catalogue(create=True)
-        replaces_default = becomes_default(catalogue, space)
-        catalogue.add_space(space)
-        if replaces_default:
-            catalogue.set_default_space(space.key)
+        space = self._space_to_index()
+        with self.catalogues.lease(create=True) as catalogue:
+            replaces_default = becomes_default(catalogue, space)
+            catalogue.add_space(space)
+            if replaces_default:
+                catalogue.set_default_space(space.key)
 
-        def load() -> DualEncoder:
-            return self._encoder(space, progress)
+            def load() -> DualEncoder:
+                return self._encoder(space, progress)
 
-        def embed(files: Sequence[PendingFile], tally: Tally) -> None:
-            self._embed(files, tally, space, progress)
+            def embed(files: Sequence[PendingFile], tally: Tally) -> None:
+                self._embed(files, tally, _Embedding(catalogue, space, progress))
 
-        def save() -> None:
-            save_vectors(catalogue, self.settings.index_dir, space)
-            catalogue.checkpoint()
+            def save() -> None:
+                save_vectors(catalogue, self.settings.index_dir, space)
+                catalogue.checkpoint()
 
-        parts = IndexerParts(catalogue, space, embed, load, save, progress)
-        return Indexer(parts)
+            yield Indexer(IndexerParts(catalogue, space, embed, load, save, progress))
 
-    def searcher(self, options: SearchOptions) -> Searcher:
-        """A searcher in the space that the settings ask for."""
+    @contextmanager
+    def searcher(self) -> Iterator[Searcher]:
+        """A searcher, for the calling thread, in the space that the settings ask for."""
+        from mmsearch.engine.corpora import Captions, Pictures
         from mmsearch.engine.searcher import Searcher, SearcherParts
 
-        catalogue = self.catalogue()
-        space = space_to_query(catalogue, self._models, self.settings.model, self.settings.index)
-        parts = SearcherParts(
-            catalogue=catalogue,
-            space=space,
-            load_encoder=lambda: self._encoder(space, SilentProgress()),
-            load_vectors=lambda modality: self._open_vectors(space, modality),
-            decode=lambda path: self._decode(path, space.input),
-        )
-        return Searcher(parts, options)
+        with self.catalogues.lease() as catalogue:
+            space = space_to_query(
+                catalogue, self._models, self.settings.model, self.settings.index
+            )
+            parts = SearcherParts(
+                catalogue=catalogue,
+                space=space,
+                load_encoder=lambda: self._shared_encoder(space),
+                everyday=lambda: self._everyday_embeddings(space),
+                pixels=lambda source: self.pictures().pixels(source, space.input),
+                pictures=self._retriever(space, Pictures(), self._picture_retrievers),
+                captions=self._retriever(space, Captions(), self._caption_retrievers),
+            )
+            yield Searcher(parts)
+
+    def pictures(self) -> PictureReader:
+        """What reads single pictures: this process, or workers where the library is to serve."""
+        return self._pictures.get(None, self._start_pictures)
+
+    def facets(self) -> Facets:
+        """The catalogue's facets, counted once a generation."""
+        with self.catalogues.lease() as catalogue:
+            return self._facets.get_or_make(catalogue.generation, catalogue.facets)
 
     def close(self) -> None:
-        """Close the catalogue and drop what is kept."""
-        if self._catalogue is not None:
-            self._catalogue.close()
-        self._catalogue = None
+        """Close the catalogue and the worker processes, and drop what is kept."""
+        for pictures in self._pictures.clear():
+            pictures.close()
+        self.catalogues.close()
+        self._picture_retrievers.clear()
+        self._caption_retrievers.clear()
+        self._shared_encoders.clear()
         self._encoders.clear()
-        self._vectors.clear()
-
-    @property
-    def _catalogue_path(self) -> Path:
-        return self.settings.index_dir / CATALOGUE_NAME
 
     @property
     def _limits(self) -> DecodeLimits:
@@ -217,59 +182,100 @@ class Factory:
             memory_mb=self.settings.decode_memory_mb,
         )
 
-    def _decode(self, path: Path, spec: InputSpec) -> NDArray[np.uint8]:
-        """The pixels of one picture, decoded here: no worker is started for a query."""
-        from mmsearch.media.decode import decode_file
+    def _space_to_index(self) -> Space:
+        asked, index = self.settings.model, self.settings.index
+        if not self.catalogues.exists():
+            return space_to_index(None, self._models, asked, index)
+        with self.catalogues.lease(create=True) as catalogue:
+            return space_to_index(catalogue, self._models, asked, index)
 
-        return decode_file(path, spec, self._limits).pixels
+    def _start_pictures(self) -> PictureReader:
+        from mmsearch.media.pictures import InlinePictures, PicturePool
+
+        workers = self._processes.picture_workers
+        return PicturePool(self._limits, workers) if workers else InlinePictures(self._limits)
 
     def _encoder(self, space: Space, progress: ProgressListener) -> DualEncoder:
         """The encoder of `space`, loaded once."""
-        if space.digest not in self._encoders:
+
+        def load() -> DualEncoder:
             progress.on_model(space.name)
             encoder = self._models.load(space.name)
             if encoder.space.digest != space.digest:
                 raise SpaceMismatchError(
                     f"the weights of model '{space.name}' changed just now: run the command again"
                 )
-            self._encoders[space.digest] = encoder
-        return self._encoders[space.digest]
+            return encoder
 
-    def _embed(
-        self,
-        files: Sequence[PendingFile],
-        tally: Tally,
-        space: Space,
-        progress: ProgressListener,
-    ) -> None:
+        return self._encoders.get(space.digest, load)
+
+    def _shared_encoder(self, space: Space) -> SharedEncoder:
+        """The same for questions: merged and remembered."""
+
+        def share() -> SharedEncoder:
+            from mmsearch.engine.shared_encoder import SharedEncoder
+
+            return SharedEncoder(self._encoder(space, SilentProgress()))
+
+        return self._shared_encoders.get(space.digest, share)
+
+    def _everyday_embeddings(self, space: Space) -> Embeddings:
+        """The embeddings `(p, d)` of everyday phrases in `space`."""
+
+        def make() -> Embeddings:
+            from mmsearch.engine.relevance import everyday_embeddings
+
+            folder = self.settings.index_dir / "vectors"
+            return everyday_embeddings(
+                space, folder, lambda: self._encoder(space, SilentProgress())
+            )
+
+        return self._everyday.get(space.digest, make)
+
+    def _retriever(
+        self, space: Space, corpus: Corpus[Row], known: Once[str, Retriever[Row]]
+    ) -> Retriever[Row]:
+        """What searches a corpus in `space`, following the catalogue."""
+
+        def make() -> Retriever[Row]:
+            from mmsearch.engine.retrieval import Retriever, RetrieverParts
+            from mmsearch.engine.vector_files import open_vectors
+
+            def load_index(catalogue: Catalogue) -> FaissIndex:
+                return open_vectors(catalogue, self.settings.index_dir, space, corpus.modality)
+
+            def load_encoder() -> DualEncoder:
+                return self._shared_encoder(space)
+
+            parts = RetrieverParts(self.catalogues, space, corpus, load_encoder, load_index)
+            return Retriever(parts)
+
+        return known.get(space.digest, make)
+
+    def _embed(self, files: Sequence[PendingFile], tally: Tally, into: _Embedding) -> None:
         """Run the pipeline over `files` with a pool of its own."""
         from mmsearch.engine.pipeline import EmbeddingPipeline, PipelineParts
 
-        workers = min(self.settings.decode_workers, len(files))
+        space, workers = into.space, min(self.settings.decode_workers, len(files))
         batch_size = self.settings.batch_size
         if space.digest not in self._encoders:
-            progress.on_model(space.name)
-        with self._start_pool(space.input, self._limits, workers) as pool:
+            into.progress.on_model(space.name)
+        with self._processes.start_pool(space.input, self._limits, workers) as pool:
             parts = PipelineParts(
                 decoder=pool,
-                sink=self.catalogue(),
+                sink=into.catalogue,
                 space=space,
                 load=lambda: self._encoder(space, SilentProgress()),
                 batch_size=batch_size,
                 look_ahead=_LOOK_AHEAD_BATCHES * batch_size + _LOOK_AHEAD_A_WORKER * workers,
             )
-            EmbeddingPipeline(parts, tally, progress).run(files)
+            EmbeddingPipeline(parts, tally, into.progress).run(files)
 
-    def _open_vectors(self, space: Space, modality: Modality) -> FaissIndex:
-        """The vectors of `space`, level with the catalogue; safe in a thread of its own."""
-        from mmsearch.catalogue import Catalogue
-        from mmsearch.engine.vector_files import open_vectors
 
-        with Catalogue.open(self._catalogue_path) as catalogue:
-            known = self._vectors.get((space.digest, modality))
-            if known is None:
-                known = open_vectors(catalogue, self.settings.index_dir, space, modality)
-                self._vectors[(space.digest, modality)] = known
-            else:
-                known.catch_up(catalogue.source(space, modality))
-            return known
+@dataclass(frozen=True, slots=True)
+class _Embedding:
+    """Where a run's embeddings go, and who is told."""
+
+    catalogue: Catalogue
+    space: Space
+    progress: ProgressListener

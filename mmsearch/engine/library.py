@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from mmsearch.engine.interrupts import InterruptibleProgress
 from mmsearch.engine.progress import ProgressListener, SilentProgress
-from mmsearch.engine.query_language import QueryParts, WeightedTerm, parse_query
-from mmsearch.engine.records import IndexOptions, LibraryStatus, MediaInfo
+from mmsearch.engine.records import Answer, CaptionAnswer, IndexOptions, LibraryStatus, MediaInfo
+from mmsearch.engine.request import PreparedPicture, QueryOptions, QueryRequest
 from mmsearch.errors import QueryError
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
     from mmsearch.engine.factory import Factory
-    from mmsearch.engine.searcher import Searcher
-    from mmsearch.types import CaptionHit, Failure, Hit, IndexSummary
+    from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary
 
 _DEFAULTS = IndexOptions()
 
@@ -25,7 +24,8 @@ _DEFAULTS = IndexOptions()
 class Library:
     """One index. Use it in a `with` block, or close it.
 
-    One object serves one thread at a time; several processes may use one index together.
+    It serves many threads at once, and several processes may use one index together: each
+    question is answered from what is committed when it is asked.
     """
 
     def __init__(self, factory: Factory) -> None:
@@ -78,59 +78,106 @@ class Library:
         if not named and not options.captions:
             raise QueryError("nothing to index: name a folder")
         captions = read_caption_files(options.captions)
-        if not self._factory.has_catalogue():
+        if not self._factory.catalogues.exists():
             check_paths(named)
         scan_options = ScanOptions(options.exclude, options.include_hidden)
-        with InterruptibleProgress(progress or SilentProgress()) as watched:
-            return self._factory.indexer(watched).run(named, scan_options, captions)
+        with (
+            InterruptibleProgress(progress or SilentProgress()) as watched,
+            self._factory.indexer(watched) as indexer,
+        ):
+            return indexer.run(named, scan_options, captions)
 
-    def query(
-        self,
-        text: str | None = None,
-        *,
-        image: Path | str | None = None,
-        plus: Sequence[WeightedTerm | str] = (),
-        minus: Sequence[WeightedTerm | str] = (),
-        k: int = 10,
-        min_score: float | None = None,
-        under: Path | str | None = None,
-    ) -> list[Hit]:
+    def query(self, text: str | None = None, **options: Unpack[QueryOptions]) -> list[Hit]:
         """The pictures nearest to a text, a picture, or both, best first.
 
         Args:
             text: What to find, in words.
-            image: A picture to find others like; it and its copies are no hits.
-            plus: Terms to add, with a weight: `"sunset:0.5"` or `WeightedTerm("sunset", 0.5)`.
-            minus: Terms to subtract, likewise.
-            k: How many hits at most.
-            min_score: Leave out hits below this cosine.
-            under: Only files at or below this path.
+            options: A picture, terms, filters, how many: see `QueryOptions`.
 
         Raises:
             QueryError: The question is empty or malformed, or the picture cannot be read.
             CatalogueError: There is no index yet, or it is empty.
             SpaceMismatchError: The index holds embeddings of another model.
         """
-        query = parse_query(QueryParts(text, image, plus, minus))
-        return self._searcher(k, min_score, under).images(query)
+        return list(self.answer(QueryRequest.of(text, options)).hits)
 
     def query_captions(
-        self,
-        text: str | None = None,
-        *,
-        image: Path | str | None = None,
-        plus: Sequence[WeightedTerm | str] = (),
-        minus: Sequence[WeightedTerm | str] = (),
-        k: int = 10,
-        min_score: float | None = None,
-        under: Path | str | None = None,
+        self, text: str | None = None, **options: Unpack[QueryOptions]
     ) -> list[CaptionHit]:
         """The captions nearest to a text, a picture, or both, best first.
 
-        Arguments and errors are those of `query`; `under` is about the captions' pictures.
+        Arguments and errors are those of `query`; filters are about the captions' pictures.
         """
-        query = parse_query(QueryParts(text, image, plus, minus))
-        return self._searcher(k, min_score, under).captions(query)
+        return list(self.answer_captions(QueryRequest.of(text, options)).hits)
+
+    def answer(self, request: QueryRequest) -> Answer:
+        """What `query` finds, with what may be said of the search as a whole.
+
+        Raises:
+            QueryError, CatalogueError, SpaceMismatchError: As `query`.
+        """
+        with self._factory.searcher() as searcher:
+            return searcher.images(request)
+
+    def answer_captions(self, request: QueryRequest) -> CaptionAnswer:
+        """What `query_captions` finds, with what may be said of the search as a whole.
+
+        Raises:
+            QueryError, CatalogueError, SpaceMismatchError: As `query`.
+        """
+        with self._factory.searcher() as searcher:
+            return searcher.captions(request)
+
+    def prepare_picture(self, data: bytes) -> PreparedPicture:
+        """The bytes of a picture file as an `image` to ask with, embedded once.
+
+        Raises:
+            MediaError: It is no picture, damaged or over a limit; the message is the reason.
+            CatalogueError, SpaceMismatchError: As `query`.
+        """
+        with self._factory.searcher() as searcher:
+            return searcher.prepare(data)
+
+    def media(self, media_id: int) -> MediaInfo:
+        """What is known of a catalogued file: as `info`, by its id.
+
+        Raises:
+            QueryError: There is no such file (any more).
+            CatalogueError: There is no index yet.
+        """
+        from mmsearch.engine.status import media_info_by_id
+
+        with self._factory.catalogues.lease() as catalogue:
+            return media_info_by_id(catalogue, media_id)
+
+    def thumbnail(self, media_id: int, max_px: int) -> bytes:
+        """JPEG of a catalogued picture, upright, its longer side at most `max_px`.
+
+        Raises:
+            MediaError: As `original`, or the file cannot be decoded.
+            QueryError, CatalogueError: As `media`.
+        """
+        return self._factory.pictures().thumbnail(self.original(media_id), max_px)
+
+    def original(self, media_id: int) -> Path:
+        """The real path of a catalogued file, which lies below an indexed folder.
+
+        Raises:
+            MediaError: It is gone, its folder is offline, or a link leads out of all folders.
+            QueryError, CatalogueError: As `media`.
+        """
+        from mmsearch.engine.originals import original_path
+
+        with self._factory.catalogues.lease() as catalogue:
+            return original_path(catalogue, media_id)
+
+    def facets(self) -> Facets:
+        """What there is to filter by: formats, orientations, days and folders, with counts.
+
+        Raises:
+            CatalogueError: There is no index yet.
+        """
+        return self._factory.facets()
 
     def remove(self, path: Path | str) -> int:
         """Forget a file, or all files at and below a folder; how many. Nothing else is touched.
@@ -140,7 +187,8 @@ class Library:
         """
         from mmsearch.engine.scopes import real_path
 
-        return self._factory.catalogue().remove_path(real_path(path))
+        with self._factory.catalogues.lease() as catalogue:
+            return catalogue.remove_path(real_path(path))
 
     def status(self) -> LibraryStatus:
         """Counts, roots, spaces and sizes.
@@ -150,7 +198,8 @@ class Library:
         """
         from mmsearch.engine.status import library_status
 
-        return library_status(self._factory.catalogue(), self.settings)
+        with self._factory.catalogues.lease() as catalogue:
+            return library_status(catalogue, self.settings)
 
     def failures(self) -> list[Failure]:
         """The files that could not be indexed, each with the reason.
@@ -158,7 +207,8 @@ class Library:
         Raises:
             CatalogueError: There is no index yet.
         """
-        return self._factory.catalogue().failures()
+        with self._factory.catalogues.lease() as catalogue:
+            return catalogue.failures()
 
     def info(self, path: Path | str) -> MediaInfo:
         """What is known of one file: metadata, captions, copies, spaces, failure.
@@ -169,15 +219,9 @@ class Library:
         """
         from mmsearch.engine.status import media_info
 
-        return media_info(self._factory.catalogue(), path)
+        with self._factory.catalogues.lease() as catalogue:
+            return media_info(catalogue, path)
 
     def close(self) -> None:
-        """Close the catalogue and let go of the model; closing twice is harmless."""
+        """Close the catalogue, end worker processes, let go of the model; twice is harmless."""
         self._factory.close()
-
-    def _searcher(self, k: int, min_score: float | None, under: Path | str | None) -> Searcher:
-        """A searcher with these options, checked before anything is opened."""
-        from mmsearch.engine.searcher import SearchOptions
-
-        options = SearchOptions(k, min_score, None if under is None else Path(under)).checked()
-        return self._factory.searcher(options)

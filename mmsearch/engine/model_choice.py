@@ -58,7 +58,7 @@ def space_to_query(catalogue: Catalogue, models: Models, asked: str | None, inde
     if asked is None:
         return _unchanged(models, default, index)
     space = models.space(asked)
-    held = [record.space for record in catalogue.spaces()]
+    held = catalogue.known_spaces()
     if all(other.digest != space.digest for other in held):
         names = ", ".join(sorted({f"'{other.name}'" for other in held}))
         other_weights = any(other.name == space.name for other in held)

@@ -1,11 +1,10 @@
-"""From what a person asks to weighted parts, and from their embeddings to one query."""
+"""The terms of a question with their weights, and the one embedding they make."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.errors import QueryError
@@ -56,47 +55,6 @@ class WeightedTerm:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question, taken apart: texts with signed weights, and at most one picture."""
-
-    texts: tuple[str, ...]
-    weights: tuple[float, ...]
-    image: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QueryParts:
-    """A question as it was asked; plus and minus terms may carry a weight in their text."""
-
-    text: str | None = None
-    image: Path | str | None = None
-    plus: Sequence[WeightedTerm | str] = ()
-    minus: Sequence[WeightedTerm | str] = ()
-
-
-def parse_query(parts: QueryParts) -> Query:
-    """The query that `parts` make up; the main text and the picture weigh 1 each.
-
-    Raises:
-        QueryError: Nothing was asked, only a minus term was, or a term is malformed.
-    """
-    if parts.text is not None and not parts.text.strip():
-        raise QueryError("the query is empty: give some words or a picture")
-    plus = [_as_term(term) for term in parts.plus]
-    minus = [_as_term(term) for term in parts.minus]
-    image = None if parts.image is None else Path(parts.image)
-    if parts.text is None and image is None and not plus:
-        what = "the query only subtracts" if minus else "the query is empty"
-        raise QueryError(f"{what}: give some words or a picture")
-    main = [] if parts.text is None else [WeightedTerm(parts.text)]
-    return Query(
-        texts=tuple(term.text for term in (*main, *plus, *minus)),
-        weights=(*(term.weight for term in (*main, *plus)), *(-term.weight for term in minus)),
-        image=image,
-    )
-
-
 def compose(embeddings: Embeddings, weights: Sequence[float]) -> Embeddings:
     """The one query embedding `(1, d)`: the normalised weighted sum of `(n, d)` unit rows.
 
@@ -111,10 +69,6 @@ def compose(embeddings: Embeddings, weights: Sequence[float]) -> Embeddings:
         raise QueryError("the terms of the query cancel each other out: change a weight")
     composed: Embeddings = (total / norm)[np.newaxis].astype(np.float32)
     return composed
-
-
-def _as_term(term: WeightedTerm | str) -> WeightedTerm:
-    return WeightedTerm.parse(term) if isinstance(term, str) else term.checked()
 
 
 def _is_time_or_ratio(text: str, tail: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmsearch.types import CaptionRecord, Failure, MediaRecord, Space
+from mmsearch.types import CaptionHit, CaptionRecord, Failure, Hit, MediaRecord, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,40 @@ class LibraryStatus:
 class MediaInfo:
     """All that is known of one file; `media` is None for a file that only failed.
 
-    `copies` are the other files of equal bytes; `spaces` those that hold its embedding.
+    `root` is the indexed folder it belongs to, None where that is not known; `copies` are the
+    other files of equal bytes; `spaces` those that hold its embedding.
     """
 
     path: Path
     media: MediaRecord | None
     failure: Failure | None
+    root: Path | None = None
     captions: tuple[CaptionRecord, ...] = ()
     copies: tuple[MediaRecord, ...] = ()
     spaces: tuple[Space, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Pictures found, and what may be said of the search as a whole.
+
+    `n_candidates` pictures passed the filters and were searched. `matches` is False when nothing
+    among them looks like the question, so that the hits are merely the closest; None where that
+    cannot be told (see `engine.relevance`). Answers of equal `generation` are of the same state
+    of the index: their pages join without gap or overlap.
+    """
+
+    hits: tuple[Hit, ...]
+    n_candidates: int
+    matches: bool | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionAnswer:
+    """Captions found; as `Answer`, of captions."""
+
+    hits: tuple[CaptionHit, ...]
+    n_candidates: int
+    matches: bool | None
+    generation: int

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsearch.engine.query_language import Query, compose
+from mmsearch.engine.query_pictures import QueryPicture, find_picture, known_embedding
+from mmsearch.engine.records import Answer, CaptionAnswer
+from mmsearch.engine.relevance import stands_out
+from mmsearch.engine.request import PreparedPicture, QueryRequest
+from mmsearch.engine.retrieval import Ask, Found, Retriever
 from mmsearch.engine.scopes import real_path
-from mmsearch.errors import CatalogueError, MediaError, QueryError
-from mmsearch.types import CaptionHit, CaptionRecord, Embeddings, Hit, Ids, MediaRecord, Modality
+from mmsearch.errors import MediaError, QueryError
+from mmsearch.types import (
+    CaptionHit,
+    CaptionRecord,
+    Embeddings,
+    Filters,
+    Hit,
+    MediaRecord,
+    Modality,
+)
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
-    from mmsearch.protocols import DualEncoder, VectorIndex
+    from mmsearch.protocols import DualEncoder
     from mmsearch.types import Space
 
 Row = TypeVar("Row")
@@ -29,183 +39,112 @@ Row = TypeVar("Row")
 class SearcherParts:
     """What a searcher works with.
 
-    `load_encoder` and `load_vectors` are called when they are needed, at the same time in two
-    threads; both may remember what they gave. `decode` gives a picture file's pixels
-    `(h, w, 3)` uint8 at the space's input size, or raises `MediaError`.
+    `load_encoder` and `everyday` remember what they gave; the latter gives the embeddings
+    `(p, d)` of everyday phrases. `pixels` gives those `(h, w, 3)` uint8 of a picture file, or of
+    its bytes, at the space's input size, or raises `MediaError`.
     """
 
     catalogue: Catalogue
     space: Space
     load_encoder: Callable[[], DualEncoder]
-    load_vectors: Callable[[Modality], VectorIndex]
-    decode: Callable[[Path], NDArray[np.uint8]]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """How many hits, how good, from where; `min_score` is a cosine."""
-
-    k: int = 10
-    min_score: float | None = None
-    under: Path | None = None
-
-    def checked(self) -> SearchOptions:
-        """These options, if they make sense.
-
-        Raises:
-            QueryError: `k` is below 1 or `min_score` is no number.
-        """
-        if self.k < 1:
-            raise QueryError(f"k is {self.k}: ask for at least 1 result")
-        if self.min_score is not None and math.isnan(self.min_score):
-            raise QueryError("min_score is not a number: give a cosine between -1 and 1")
-        return self
+    everyday: Callable[[], Embeddings]
+    pixels: Callable[[Path | bytes], NDArray[np.uint8]]
+    pictures: Retriever[MediaRecord]
+    captions: Retriever[CaptionRecord]
 
 
 class Searcher:
-    """Searches one space of one catalogue."""
+    """Searches one space of one catalogue, for one thread."""
 
-    def __init__(self, parts: SearcherParts, options: SearchOptions) -> None:
+    def __init__(self, parts: SearcherParts) -> None:
         self._parts = parts
         self._catalogue = parts.catalogue
-        self._options = options.checked()
 
-    def images(self, query: Query) -> list[Hit]:
-        """The pictures nearest to a query; files of equal bytes are one hit.
+    def images(self, request: QueryRequest) -> Answer:
+        """The pictures nearest to a question; files of equal bytes are one hit.
 
-        A picture in the query is never among them, nor is a copy of it.
+        A picture in the question is never among them, nor is a copy of it.
 
         Raises:
-            QueryError: The query cannot be asked, or nothing is indexed at `under`.
+            QueryError: The question cannot be asked, or nothing is indexed at `under`.
             CatalogueError: The space holds no pictures.
         """
-        own, image = self._own_contents(query)
-        under = _real(self._options.under)
+        picture = find_picture(request, self._catalogue, self._parts.space)
+        found = self._find(request, picture, self._parts.pictures, picture.own)
+        hits = (
+            Hit(rank, score, media)
+            for rank, (score, media) in enumerate(found.page.hits, start=request.offset + 1)
+        )
+        matches = self._matches(request, found, Modality.IMAGE)
+        return Answer(tuple(hits), found.n_candidates, matches, found.generation)
 
-        def rows(ids: Ids) -> dict[int, MediaRecord]:
-            found = self._catalogue.media_for_contents(ids, under)
-            return {content_id: row for content_id, row in found.items() if content_id not in own}
-
-        allowed = None if under is None else self._catalogue.allowed_contents(under)
-        ask = _Ask(Modality.IMAGE, self._options, allowed, len(own))
-        pairs = self._nearest(query, image, ask, rows)
-        return [Hit(rank, score, media) for rank, (score, media) in enumerate(pairs, start=1)]
-
-    def captions(self, query: Query) -> list[CaptionHit]:
-        """The captions nearest to a query.
+    def captions(self, request: QueryRequest) -> CaptionAnswer:
+        """The captions nearest to a question.
 
         Raises:
-            QueryError: The query cannot be asked, or nothing is indexed at `under`.
+            QueryError: The question cannot be asked, or nothing is indexed at `under`.
             CatalogueError: The space holds no captions.
         """
-        _, image = self._own_contents(query)
-        under = _real(self._options.under)
-        allowed = None if under is None else self._catalogue.allowed_captions(under)
-        ask = _Ask(Modality.CAPTION, self._options, allowed)
-        pairs: list[tuple[float, CaptionRecord]] = self._nearest(
-            query, image, ask, self._catalogue.captions_for
+        picture = find_picture(request, self._catalogue, self._parts.space)
+        found = self._find(request, picture, self._parts.captions, frozenset())
+        hits = (
+            CaptionHit(rank, score, caption)
+            for rank, (score, caption) in enumerate(found.page.hits, start=request.offset + 1)
         )
-        return [CaptionHit(rank, score, row) for rank, (score, row) in enumerate(pairs, start=1)]
+        matches = self._matches(request, found, Modality.CAPTION)
+        return CaptionAnswer(tuple(hits), found.n_candidates, matches, found.generation)
 
-    def _nearest(
+    def prepare(self, data: bytes) -> PreparedPicture:
+        """A picture's bytes as something to ask with; known bytes are not decoded again.
+
+        Raises:
+            MediaError: It is no picture, damaged or over a limit.
+        """
+        from mmsearch.media.digest import digest_bytes
+
+        digest = digest_bytes(data)
+        space = self._parts.space
+        embedding = known_embedding(digest, self._catalogue, space)
+        if embedding is None:
+            pixels = self._parts.pixels(data)
+            embedding = self._parts.load_encoder().encode_images(pixels[np.newaxis])
+        return PreparedPicture(digest, embedding[0], space.digest)
+
+    def _find(
         self,
-        query: Query,
-        image: Embeddings | None,
-        ask: _Ask,
-        rows: Callable[[Ids], Mapping[int, Row]],
-    ) -> list[tuple[float, Row]]:
-        """Scores and rows of the best `k` ids that have a row, best first."""
-        if ask.allowed is not None and not len(ask.allowed):
-            raise QueryError(f"nothing is indexed under {ask.options.under}: check --under")
-        with ThreadPoolExecutor(1, thread_name_prefix="vectors") as thread:
-            # Importing FAISS and reading its file overlaps with loading the encoder.
-            loading = thread.submit(self._parts.load_vectors, ask.modality)
-            embedding = self._embed(query, image)
-            vectors = loading.result()
-        if not len(vectors):
-            raise CatalogueError(_nothing_of(ask.modality))
-        n_candidates = len(vectors) if ask.allowed is None else len(ask.allowed)
-        n_asked = ask.options.k + ask.n_excluded
-        while True:
-            n_asked = min(n_asked, n_candidates)
-            found = vectors.search(embedding, n_asked, ask.allowed)
-            ids, scores = _good(found.ids[0], found.scores[0], ask.options.min_score)
-            row_of = rows(ids)
-            pairs = [
-                (score, row_of[item])
-                for item, score in zip(ids.tolist(), scores.tolist(), strict=True)
-                if item in row_of
-            ]
-            # An id without a row belongs to a file that left since the vectors were saved.
-            if len(pairs) >= ask.options.k or len(ids) < n_asked or n_asked == n_candidates:
-                return pairs[: ask.options.k]
-            n_asked *= 4
+        request: QueryRequest,
+        picture: QueryPicture,
+        retriever: Retriever[Row],
+        own: frozenset[int],
+    ) -> Found[Row]:
+        """What is nearest to a question."""
+        filters = _real(request.filters)
+        retriever.check(filters, self._catalogue)
+        retriever.prepare()  # importing FAISS and reading its file overlaps with the encoder
+        embedding = self._embed_picture(picture) if request.has_picture else None
+        return retriever.find(Ask(request, filters, embedding, own))
 
-    def _embed(self, query: Query, image: Embeddings | None) -> Embeddings:
-        """The query as one embedding `(1, d)`; `image` `(1, d)` where it is known already."""
-        parts: list[Embeddings] = []
-        if query.texts:
-            parts.append(self._parts.load_encoder().encode_texts(query.texts))
-        weights = list(query.weights)
-        if query.image is not None:
-            parts.append(self._embed_image(query.image) if image is None else image)
-            weights.append(1.0)
-        return compose(np.concatenate(parts), weights)
-
-    def _embed_image(self, path: Path) -> Embeddings:
+    def _embed_picture(self, picture: QueryPicture) -> Embeddings:
+        if picture.embedding is not None:
+            return picture.embedding
         try:
-            pixels = self._parts.decode(path)
+            pixels = self._parts.pixels(picture.path)
         except MediaError as exc:
-            raise QueryError(f"the query picture {path} cannot be used: {exc}") from exc
+            raise QueryError(f"the query picture {picture.path} cannot be used: {exc}") from exc
         return self._parts.load_encoder().encode_images(pixels[np.newaxis])
 
-    def _own_contents(self, query: Query) -> tuple[frozenset[int], Embeddings | None]:
-        """Contents that the query picture is, by its bytes or its path; its embedding if known."""
-        if query.image is None:
-            return frozenset(), None
-        from mmsearch.media.digest import digest_file
+    def _matches(self, request: QueryRequest, found: Found[Row], modality: Modality) -> bool | None:
+        """Whether one of the best looks like the question; None where that cannot be told.
 
-        if not query.image.is_file():
-            raise QueryError(f"there is no query picture at {query.image}: check the path")
-        try:
-            content_id = self._catalogue.find_content(digest_file(query.image))
-        except MediaError as exc:
-            raise QueryError(f"the query picture {query.image} cannot be used: {exc}") from exc
-        at_path = self._catalogue.media_at(real_path(query.image))
-        own = set() if at_path is None else {at_path.content_id}
-        if content_id is None:
-            return frozenset(own), None
-        space = self._parts.space
-        embedding = self._catalogue.embedding_of(space, Modality.IMAGE, content_id)
-        image = None if embedding is None else embedding[np.newaxis]
-        return frozenset({content_id, *own}), image
+        A picture in the question resembles any picture more than words do: no phrase competes.
+        """
+        if request.has_picture:
+            return None
+        best = self._catalogue.embeddings_left(self._parts.space, modality, found.page.best)
+        if not len(best):
+            return None
+        return stands_out(found.query, best, self._parts.everyday(), found.n_candidates)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What to look for: `allowed` `(a,)` ids or all; `n_excluded` ids will be passed over."""
-
-    modality: Modality
-    options: SearchOptions
-    allowed: Ids | None = None
-    n_excluded: int = 0
-
-
-def _good(
-    ids: Ids, scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]], min_score: float | None
-) -> tuple[Ids, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    """Without empty slots and without what scores too low."""
-    good = ids >= 0
-    if min_score is not None:
-        good &= scores >= min_score
-    return ids[good], scores[good]
-
-
-def _real(path: Path | None) -> Path | None:
-    return None if path is None else real_path(path)
-
-
-def _nothing_of(modality: Modality) -> str:
-    if modality is Modality.IMAGE:
-        return "the index is empty: add pictures with 'mmsearch index PATH'"
-    return "the index has no captions: add some with 'mmsearch index PATH --captions FILE'"
+def _real(filters: Filters) -> Filters:
+    return filters if filters.under is None else replace(filters, under=real_path(filters.under))

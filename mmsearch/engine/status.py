@@ -13,6 +13,7 @@ from mmsearch.errors import QueryError
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
+    from mmsearch.types import MediaRecord
 
 
 def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
@@ -29,11 +30,12 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
         )
         for record in catalogue.spaces()
     )
+    n_files = catalogue.files_by_root()
     roots = tuple(
         RootStatus(
             path=root.path,
             online=root.online and root.path.is_dir(),
-            n_files=sum(1 for _ in catalogue.known_files(root.root_id)),
+            n_files=n_files.get(root.root_id, 0),
         )
         for root in catalogue.roots()
     )
@@ -59,24 +61,58 @@ def media_info(catalogue: Catalogue, path: Path | str) -> MediaInfo:
     """
     place = real_path(path)
     media = catalogue.media_at(place)
+    if media is not None:
+        return _info_of(catalogue, media)
     failure = catalogue.failure_at(place)
+    if failure is None:
+        raise QueryError(f"{place} is not indexed: add it with 'mmsearch index {place}'")
+    return MediaInfo(place, None, failure, _root(catalogue, place))
+
+
+def media_info_by_id(catalogue: Catalogue, media_id: int) -> MediaInfo:
+    """All that is known of a catalogued file.
+
+    Raises:
+        QueryError: There is no such file.
+    """
+    return _info_of(catalogue, media_by_id(catalogue, media_id))
+
+
+def media_by_id(catalogue: Catalogue, media_id: int) -> MediaRecord:
+    """A catalogued file.
+
+    Raises:
+        QueryError: There is no such file.
+    """
+    media = catalogue.media(media_id)
     if media is None:
-        if failure is None:
-            raise QueryError(f"{place} is not indexed: add it with 'mmsearch index {place}'")
-        return MediaInfo(place, None, failure)
-    spaces = (record.space for record in catalogue.spaces())
+        raise QueryError(f"there is no picture with media id {media_id}: it may have been removed")
+    return media
+
+
+def _info_of(catalogue: Catalogue, media: MediaRecord) -> MediaInfo:
     return MediaInfo(
-        path=place,
+        path=media.path,
         media=media,
-        failure=failure,
+        failure=catalogue.failure_at(media.path),
+        root=_root(catalogue, media.path),
         captions=tuple(catalogue.captions_of_media([media.media_id])),
         copies=tuple(
             copy
             for copy in catalogue.media_of_content(media.content_id)
             if copy.media_id != media.media_id
         ),
-        spaces=tuple(space for space in spaces if catalogue.has_embedding(space, media.content_id)),
+        spaces=tuple(
+            space
+            for space in catalogue.known_spaces()
+            if catalogue.has_embedding(space, media.content_id)
+        ),
     )
+
+
+def _root(catalogue: Catalogue, path: Path) -> Path | None:
+    root = catalogue.cover_root(path)
+    return None if root is None else root.path
 
 
 def _size_bytes(catalogue_file: Path) -> int:

@@ -1,7 +1,8 @@
 """The bytes between the pool and its worker processes: length-prefixed, no pickles.
 
-A job is `key, path`; a reply is a JSON header and the raw pixels. Unpickling would let a worker
-that decodes hostile files run code in the parent; JSON cannot.
+A job is a JSON header and a path or a file's bytes; a reply is a JSON header and what was made:
+raw pixels or a JPEG. Unpickling would let a worker that decodes hostile files run code in the
+parent; JSON cannot.
 """
 
 from __future__ import annotations
@@ -20,17 +21,35 @@ from mmsearch.types import InputSpec, MediaMetadata, ResizeMode
 READY = b"mmsearch"
 """What a worker writes first: it has started and can decode."""
 
-_JOB = struct.Struct("<I")
-_REPLY = struct.Struct("<II")
+_LENGTHS = struct.Struct("<II")
+"""How long a header is and what follows it, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkOrder:
     """What a worker needs to know once, at its start."""
 
-    spec: InputSpec
     limits: DecodeLimits
     parent_pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to read, and what to make of it.
+
+    `source` is a file's path or its bytes. `output` is the input of a model, which gives its
+    pixels `(h, w, 3)` uint8; or a number, which gives a JPEG of so many pixels at its longer side.
+    """
+
+    source: Path | bytes
+    output: InputSpec | int
+
+    @property
+    def name(self) -> str:
+        """The source in a few words, for logs."""
+        if isinstance(self.source, Path):
+            return str(self.source)
+        return f"{len(self.source)} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +71,69 @@ def dump_order(order: WorkOrder) -> str:
 def load_order(text: str) -> WorkOrder:
     """The work order in `text`."""
     fields = json.loads(text)
-    spec = fields["spec"]
-    spec["resize_mode"] = ResizeMode(spec["resize_mode"])
-    spec["fill"] = tuple(spec["fill"])
-    return WorkOrder(InputSpec(**spec), DecodeLimits(**fields["limits"]), fields["parent_pid"])
+    return WorkOrder(DecodeLimits(**fields["limits"]), fields["parent_pid"])
 
 
-def pack_job(path: Path) -> bytes:
+def pack_job(job: Job) -> bytes:
     """One job as bytes."""
-    name = os.fsencode(path)
-    return _JOB.pack(len(name)) + name
+    is_path = isinstance(job.source, Path)
+    payload = os.fsencode(job.source) if isinstance(job.source, Path) else job.source
+    output = job.output if isinstance(job.output, int) else asdict(job.output)
+    header = json.dumps({"is_path": is_path, "output": output}).encode()
+    return _LENGTHS.pack(len(header), len(payload)) + header + payload
 
 
-def read_job(stream: RawIOBase) -> Path | None:
+def read_job(stream: RawIOBase) -> Job | None:
     """The next job, or None at the end of the stream."""
-    head = read_exactly(stream, _JOB.size)
-    name = read_exactly(stream, _JOB.unpack(head)[0]) if head is not None else None
-    return Path(os.fsdecode(bytes(name))) if name is not None else None
+    parts = _read_parts(stream)
+    if parts is None:
+        return None
+    header, payload = parts
+    fields = json.loads(header)
+    output = fields["output"]
+    if not isinstance(output, int):
+        output["resize_mode"] = ResizeMode(output["resize_mode"])
+        output["fill"] = tuple(output["fill"])
+        output = InputSpec(**output)
+    data = bytes(payload)
+    return Job(Path(os.fsdecode(data)) if fields["is_path"] else data, output)
 
 
-def pack_reply(reply: Reply, pixel_bytes: int) -> bytes:
-    """A reply's header; its pixels follow it on the stream."""
+def pack_reply(reply: Reply, payload_bytes: int) -> bytes:
+    """A reply's header; what was made follows it on the stream."""
     fields = asdict(reply)
     if reply.metadata is not None and reply.metadata.taken_at is not None:
         fields["metadata"]["taken_at"] = reply.metadata.taken_at.isoformat()
     header = json.dumps(fields).encode()
-    return _REPLY.pack(len(header), pixel_bytes) + header
+    return _LENGTHS.pack(len(header), payload_bytes) + header
 
 
 def read_reply(stream: RawIOBase) -> tuple[Reply, bytearray] | None:
-    """The next reply and its pixels, or None when the stream ended before it was whole."""
-    head = read_exactly(stream, _REPLY.size)
-    if head is None:
+    """The next reply and what was made, or None when the stream ended before it was whole."""
+    parts = _read_parts(stream)
+    if parts is None:
         return None
-    header_bytes, pixel_bytes = _REPLY.unpack(head)
-    header = read_exactly(stream, header_bytes)
-    pixels = read_exactly(stream, pixel_bytes)
-    if header is None or pixels is None:
-        return None
-    fields = json.loads(bytes(header))
+    header, payload = parts
+    fields = json.loads(header)
     metadata = fields["metadata"]
     if metadata is not None:
         taken_at = metadata["taken_at"]
         metadata["taken_at"] = datetime.fromisoformat(taken_at) if taken_at else None
         fields["metadata"] = MediaMetadata(**metadata)
-    return Reply(**fields), pixels
+    return Reply(**fields), payload
+
+
+def _read_parts(stream: RawIOBase) -> tuple[bytes, bytearray] | None:
+    """A JSON header and the bytes that follow it."""
+    head = read_exactly(stream, _LENGTHS.size)
+    if head is None:
+        return None
+    header_bytes, payload_bytes = _LENGTHS.unpack(head)
+    header = read_exactly(stream, header_bytes)
+    payload = read_exactly(stream, payload_bytes)
+    if header is None or payload is None:
+        return None
+    return bytes(header), payload
 
 
 def read_exactly(stream: RawIOBase, count: int) -> bytearray | None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmsearch.media.decode import decode_small
 from mmsearch.media.geometry import Size
-from mmsearch.media.limits import DecodeLimits, read_file
+from mmsearch.media.limits import DecodeLimits, read_file, reasons
 
 _QUALITY = 85
 
@@ -20,11 +20,21 @@ def thumbnail(path: Path, max_px: int, limits: DecodeLimits) -> bytes:
     Raises:
         MediaError: The file cannot be read or is no picture; the message is the reason.
     """
-    small = decode_small(read_file(path, limits).data, lambda size: _within(size, max_px), limits)
+    return make_thumbnail(read_file(path, limits).data, max_px, limits)
+
+
+def make_thumbnail(data: bytes, max_px: int, limits: DecodeLimits) -> bytes:
+    """The same of a file's bytes.
+
+    Raises:
+        MediaError: They are no picture, damaged or over a limit.
+    """
+    small = decode_small(data, lambda size: _within(size, max_px), limits)
     size = _within((small.metadata.width, small.metadata.height), max_px)
-    image = small.to_srgb(small.image.resize(size, Image.Resampling.BICUBIC))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=_QUALITY, optimize=True)
+    with reasons(data, limits):
+        image = small.to_srgb(small.image.resize(size, Image.Resampling.BICUBIC))
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=_QUALITY, optimize=True)
     return out.getvalue()
 
 

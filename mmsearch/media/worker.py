@@ -1,6 +1,6 @@
-"""The decode worker: a process that reads, digests and decodes one file after another.
+"""The worker: a process that reads, digests and decodes one picture after another.
 
-It is started by `mmsearch.media.pool` as a plain program, not by multiprocessing: nothing of
+It is started by `mmsearch.media.worker_link` as a plain program, not by multiprocessing: nothing of
 the parent is imported again, so a script without a main guard works. It dies with its parent,
 leaves Ctrl-C to it, and may crash on a file without harm to anything else.
 """
@@ -17,10 +17,12 @@ from pathlib import Path
 
 from mmsearch.errors import MediaError
 from mmsearch.media import frames
-from mmsearch.media.decode import Picture, decode
+from mmsearch.media.decode import decode
 from mmsearch.media.digest import digest_bytes
-from mmsearch.media.frames import Reply, WorkOrder
+from mmsearch.media.frames import Job, Reply, WorkOrder
 from mmsearch.media.limits import FileBytes, read_file
+from mmsearch.media.thumbnails import make_thumbnail
+from mmsearch.types import MediaMetadata
 
 ALARM_GRACE_S = 15
 """A worker ends itself this long after the pool should have ended it."""
@@ -37,32 +39,40 @@ def main(order_text: str) -> None:
     _bound_memory(order.limits.memory_mb)
     frames.write_all(replies, frames.READY)
     _silence()
-    while (path := frames.read_job(jobs)) is not None:
+    while (job := frames.read_job(jobs)) is not None:
         _set_alarm(order.limits.timeout_s + ALARM_GRACE_S)
-        reply, pixels = work(path, order)
+        reply, payload = work(job, order)
         _set_alarm(0)
-        frames.write_all(replies, frames.pack_reply(reply, len(pixels)))
-        frames.write_all(replies, pixels)
+        frames.write_all(replies, frames.pack_reply(reply, len(payload)))
+        frames.write_all(replies, payload)
 
 
-def work(path: Path, order: WorkOrder) -> tuple[Reply, memoryview]:
-    """The reply to one job, and its pixels (empty on failure)."""
+def work(job: Job, order: WorkOrder) -> tuple[Reply, memoryview]:
+    """The reply to one job, and what was made (empty on failure)."""
     none = memoryview(b"")
     try:
-        file = read_file(path, order.limits)
+        file = _read(job, order)
     except MediaError as exc:
         return Reply("", 0, 0, None, str(exc)), none
     digest = digest_bytes(file.data)
     try:
-        picture = decode(file.data, order.spec, order.limits)
+        metadata, made = _make(file.data, job, order)
     except MediaError as exc:
-        return _reply(file, digest, None, str(exc)), none
-    return _reply(file, digest, picture, None), picture.pixels.data.cast("B")
+        return Reply(digest, file.size_bytes, file.mtime_ns, None, str(exc)), none
+    return Reply(digest, file.size_bytes, file.mtime_ns, metadata, None), made
 
 
-def _reply(file: FileBytes, digest: str, picture: Picture | None, error: str | None) -> Reply:
-    metadata = picture.metadata if picture else None
-    return Reply(digest, file.size_bytes, file.mtime_ns, metadata, error)
+def _read(job: Job, order: WorkOrder) -> FileBytes:
+    if isinstance(job.source, Path):
+        return read_file(job.source, order.limits)
+    return FileBytes(job.source, len(job.source), 0)
+
+
+def _make(data: bytes, job: Job, order: WorkOrder) -> tuple[MediaMetadata | None, memoryview]:
+    if isinstance(job.output, int):
+        return None, memoryview(make_thumbnail(data, job.output, order.limits))
+    picture = decode(data, job.output, order.limits)
+    return picture.metadata, picture.pixels.data.cast("B")
 
 
 def _detach(parent_pid: int) -> None:

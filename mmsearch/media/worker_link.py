@@ -12,14 +12,12 @@ import tempfile
 import threading
 import time
 from io import RawIOBase
-from pathlib import Path
 from typing import IO, cast
 
 from mmsearch.errors import MediaError
 from mmsearch.media import frames
-from mmsearch.media.frames import Reply, WorkOrder
+from mmsearch.media.frames import Job, Reply, WorkOrder
 from mmsearch.media.limits import DecodeLimits
-from mmsearch.types import InputSpec
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +33,8 @@ class WorkerLink:
     One thread starts it, submits and receives; any thread may call `stop` and `stop_if_late`.
     """
 
-    def __init__(self, spec: InputSpec, limits: DecodeLimits) -> None:
-        self._order = WorkOrder(spec, limits, os.getpid())
+    def __init__(self, limits: DecodeLimits) -> None:
+        self._order = WorkOrder(limits, os.getpid())
         self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -74,13 +72,13 @@ class WorkerLink:
             log.warning("a decode worker did not start: %s", reason)
         raise MediaError(f"decode workers cannot be started ({reason}): reinstall mmsearch")
 
-    def submit(self, path: Path) -> None:
+    def submit(self, job: Job) -> None:
         """Send one job. A worker that died meanwhile is noticed by `receive`."""
         if self.submitted == 0:
             self._await(self._order.limits.timeout_s)
         self.submitted += 1
         try:
-            frames.write_all(self._stream("stdin"), frames.pack_job(path))
+            frames.write_all(self._stream("stdin"), frames.pack_job(job))
         except (OSError, ValueError):
             log.debug("a decode worker died before it took a job")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import faiss
@@ -10,10 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsearch.types import Embeddings, Neighbours
+from mmsearch.vectors.products import candidates
 from mmsearch.vectors.rows import Rows
 
 FEW_ONE_IN = 64
 """At most one row in so many allowed: copying their codes beats asking a selector of each."""
+
+MANY_QUERIES = 4
+MANY_ROWS = 4096
+"""From so many on, products for all queries at once beat a scan for each (measured); where few
+rows are allowed, a scan costs less, and more queries are needed."""
+
+MOST_FLOATS = 1 << 26
+"""So many numbers are kept as float32 for products, 256 MB: 131,072 embeddings of 512."""
+
+FEW_WANTED = 64
+"""Up to so many, the candidates of all queries together are soon scored for each of them."""
+
+MOST_IN_A_PRODUCT = 64
+"""Queries that share one pass over the codes."""
 
 SPARE = 8
 """Rows fetched beyond k, so that a tie at the border is usually seen whole at once."""
@@ -25,6 +40,16 @@ def nearest(
     """The `k` nearest rows of each query `(q, d)`, among `positions` where given."""
     if positions is not None and len(positions) * FEW_ONE_IN <= len(rows):
         rows, positions = rows.subset(positions), None
+    count = len(rows) if positions is None else len(positions)
+    if _is_for_products(rows, len(queries), count):
+        return nearest_by_products(rows, queries, k, positions)
+    return nearest_by_scan(rows, queries, k, positions)
+
+
+def nearest_by_scan(
+    rows: Rows, queries: Embeddings, k: int, positions: NDArray[np.int64] | None
+) -> Neighbours:
+    """The same by FAISS alone, which scans the codes for each query."""
     count = len(rows) if positions is None else len(positions)
     selector = None if positions is None else _selector(len(rows), positions)
     ids = np.full((len(queries), k), -1, dtype=np.int64)
@@ -45,6 +70,41 @@ def nearest(
     return Neighbours(ids, scores)
 
 
+def nearest_by_products(
+    rows: Rows, queries: Embeddings, k: int, positions: NDArray[np.int64] | None
+) -> Neighbours:
+    """The same, to the last bit, by products that choose candidates, which FAISS scores."""
+    ids = np.full((len(queries), k), -1, dtype=np.int64)
+    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    mask = None if positions is None else _mask(len(rows), positions)
+    if k == 0:
+        return Neighbours(ids, scores)
+    for start in range(0, len(queries), MOST_IN_A_PRODUCT):
+        some = queries[start : start + MOST_IN_A_PRODUCT]
+        chosen = candidates(rows.floats(), some, k, mask)
+        for which, among in _rescored(chosen, k):
+            found = nearest_by_scan(rows.subset(among), some[which], k, None)
+            ids[start:][which], scores[start:][which] = found.ids, found.scores
+    return Neighbours(ids, scores)
+
+
+def _rescored(
+    chosen: Sequence[NDArray[np.int64]], k: int
+) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Which queries are scored among which positions: together, or each among its own."""
+    if k <= FEW_WANTED:
+        yield slice(0, len(chosen)), np.unique(np.concatenate(chosen))
+        return
+    for number, positions in enumerate(chosen):
+        yield slice(number, number + 1), np.unique(positions)
+
+
+def _is_for_products(rows: Rows, n_queries: int, n_allowed: int) -> bool:
+    """Whether products with all rows are cheaper than a scan of those allowed for each query."""
+    enough = n_queries * n_allowed >= MANY_QUERIES * len(rows)
+    return enough and MANY_ROWS <= len(rows) <= MOST_FLOATS // rows.index.d
+
+
 def _search(
     rows: Rows, queries: Embeddings, depth: int, selector: faiss.IDSelector | None
 ) -> Neighbours:
@@ -62,10 +122,15 @@ def _search(
 
 def _selector(count: int, positions: NDArray[np.int64]) -> faiss.IDSelector:
     """Membership as one bit a row: the quickest test FAISS has at any share allowed."""
+    bits = np.packbits(_mask(count, positions), bitorder="little")
+    return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # C++'s, in the stubs
+
+
+def _mask(count: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each of `count` rows is at one of `positions`."""
     mask = np.zeros(count, dtype=np.bool_)
     mask[positions] = True
-    bits = np.packbits(mask, bitorder="little")
-    return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # C++'s, in the stubs
+    return mask
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class Rows:
         self._id_chunks = [ids]
         self._highest = int(ids.max(initial=-1))
         self._order: NDArray[np.int64] | None = None
+        self._floats: Embeddings | None = None
 
     @classmethod
     def empty(cls, recipe: Recipe, dim: int) -> Rows:
@@ -60,6 +61,12 @@ class Rows:
         size = len(self) * self.index.code_size
         view: NDArray[np.uint8] = faiss.rev_swig_ptr(self.index.codes.data(), size)
         return view.reshape(len(self), self.index.code_size)
+
+    def floats(self) -> Embeddings:
+        """Embeddings `(n, d)` as their codes have them, decoded once and kept until a change."""
+        if self._floats is None:
+            self._floats = self.index.sa_decode(self.codes())
+        return self._floats
 
     def digest(self) -> str:
         """BLAKE3 over ids and codes, hexadecimal."""
@@ -101,3 +108,4 @@ class Rows:
         self._id_chunks.append(ids)
         self._highest = max(self._highest, int(ids.max(initial=-1)))
         self._order = None
+        self._floats = None

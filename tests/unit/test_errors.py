@@ -9,7 +9,7 @@ from mmsearch import errors
 
 def test_every_error_descends_from_the_root_and_is_drawn() -> None:
     classes = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
-    assert len(classes) == 8 + 1
+    assert len(classes) == 9 + 1
     for cls in classes:
         assert issubclass(cls, errors.MmsearchError)
         assert cls.__name__ in (errors.__doc__ or "")

@@ -90,6 +90,28 @@ def test_min_score_and_under_leave_out(shared_world: World) -> None:
     assert len(everything.out.splitlines()) >= N_PICTURES
 
 
+def test_filters_narrow_and_say_what_they_asked_for(shared_world: World) -> None:
+    every = ["--format", "png", "--orientation", "landscape", "--taken-from", "2000-01-01"]
+    found = shared_world.mmsearch.run("query", "red", "--json", "-k", "99", *every)
+    assert len(found.objects()) == N_PICTURES
+    none = ["--format", "jpg", "--orientation", "portrait", "--taken-to", "1999-12-31"]
+    done = shared_world.mmsearch.run("query", "red", *none)
+    assert (done.code, done.text) == (0, "")
+    assert done.notes == (
+        "nothing is from 1999-12-31 or before and is of format jpg and is portrait\n"
+    )
+
+
+def test_a_day_that_is_none_or_a_span_without_days_is_refused(shared_world: World) -> None:
+    for wrong in (
+        ["--taken-from", "yesterday"],
+        ["--taken-from", "2024-02-01", "--taken-to", "2024-01-01"],
+        ["--orientation", "round"],
+    ):
+        done = shared_world.mmsearch.run("query", "red", *wrong)
+        assert (done.code, done.text) == (2, "")
+
+
 def test_captions_are_found_by_words_and_by_a_picture(shared_world: World) -> None:
     for arguments in (["a red picture"], ["--image", shared_world.photos / "red.png"]):
         hits = shared_world.mmsearch.run(

@@ -71,12 +71,13 @@ def _result(home: Path, folder: Path) -> Result:
     """What an index holds, in terms that two indexes can share: no ids, no times."""
     with fake_library(home) as library:
         files: dict[str, tuple[str, bytes]] = {}
-        catalogue = library._factory.catalogue()
-        for path in sorted(folder.rglob("*.png")):
-            if (media := catalogue.media_at(path)) is not None:
-                embedding = catalogue.embedding_of(fake_space(), Modality.IMAGE, media.content_id)
-                assert embedding is not None
-                files[str(path.relative_to(folder))] = (media.digest, embedding.tobytes())
+        with library._factory.catalogues.lease() as catalogue:
+            for path in sorted(folder.rglob("*.png")):
+                if (media := catalogue.media_at(path)) is not None:
+                    item = media.content_id
+                    embedding = catalogue.embedding_of(fake_space(), Modality.IMAGE, item)
+                    assert embedding is not None
+                    files[str(path.relative_to(folder))] = (media.digest, embedding.tobytes())
         failures = [(failure.path.name, failure.reason) for failure in library.failures()]
         hits = [
             (hit.media.digest, round(hit.score, 6))

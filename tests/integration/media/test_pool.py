@@ -18,6 +18,7 @@ from mmsearch.errors import MediaError
 from mmsearch.media import worker_link
 from mmsearch.media.decode import decode_file
 from mmsearch.media.digest import digest_file
+from mmsearch.media.frames import Job
 from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.pool import DecodedFile, DecodeJob, DecodePool
 from mmsearch.media.worker_link import WorkerLink
@@ -168,11 +169,11 @@ def poison(monkeypatch: pytest.MonkeyPatch, strike: Callable[[int], None]) -> No
     """Have every worker struck when it takes up `poison.png`, as a decoder bug would."""
     real = WorkerLink.submit
 
-    def submit(link: WorkerLink, path: Path) -> None:
-        bad = path.name == "poison.png" and link.pid is not None
+    def submit(link: WorkerLink, job: Job) -> None:
+        bad = getattr(job.source, "name", "") == "poison.png" and link.pid is not None
         if bad:
             os.kill(link.pid, signal.SIGSTOP)  # so that it cannot be done before the strike
-        real(link, path)
+        real(link, job)
         if bad:
             strike(link.pid)
 

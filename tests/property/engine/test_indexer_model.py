@@ -152,12 +152,12 @@ class IndexedFolder(RuleBasedStateMachine):
 
     def _check(self, prefix: str, files: dict[str, bytes]) -> None:
         """The part of the index below `prefix` is exactly `files`."""
-        catalogue = self.library._factory.catalogue()
         good = {name: content for name, content in files.items() if content in GOOD}
         for name in NAMES:
             if not name.startswith(prefix):
                 continue
-            media = catalogue.media_at(self.root / name)
+            with self.library._factory.catalogues.lease() as catalogue:
+                media = catalogue.media_at(self.root / name)
             assert (media is not None) == (name in good), name
             if media is not None:
                 assert media.digest == blake3(good[name]).hexdigest()
@@ -174,8 +174,8 @@ class IndexedFolder(RuleBasedStateMachine):
                 }
 
     def _check_embedding(self, content_id: int, content: bytes) -> None:
-        catalogue = self.library._factory.catalogue()
-        stored = catalogue.embedding_of(fake_space(), Modality.IMAGE, content_id)
+        with self.library._factory.catalogues.lease() as catalogue:
+            stored = catalogue.embedding_of(fake_space(), Modality.IMAGE, content_id)
         image = np.asarray(Image.open(io.BytesIO(content)).resize((16, 16)))[np.newaxis]
         expected = self.models.space("fake"), self.models.load("fake")
         fresh = type(expected[1])(expected[0]).encode_images(image)[0]
@@ -183,8 +183,8 @@ class IndexedFolder(RuleBasedStateMachine):
         np.testing.assert_allclose(stored, fresh, atol=2e-3)
 
     def _media_ids(self) -> dict[str, int]:
-        catalogue = self.library._factory.catalogue()
-        rows = {name: catalogue.media_at(self.root / name) for name in self.indexed}
+        with self.library._factory.catalogues.lease() as catalogue:
+            rows = {name: catalogue.media_at(self.root / name) for name in self.indexed}
         return {name: row.media_id for name, row in rows.items() if row is not None}
 
     def _check_moves(self, before: dict[str, int]) -> None:

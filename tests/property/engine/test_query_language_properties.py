@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mmsearch.engine.query_language import QueryParts, WeightedTerm, compose, parse_query
+from mmsearch.engine.query_language import WeightedTerm, compose
+from mmsearch.engine.request import QueryRequest
 from mmsearch.errors import QueryError
 
 WEIGHTS = st.floats(0.01, 100, allow_nan=False).map(lambda value: round(value, 4))
@@ -49,12 +50,12 @@ def test_any_term_parses_or_is_refused_in_one_line(term: str) -> None:
 @given(st.text(), st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
 def test_a_query_has_a_weight_for_each_text(text: str, plus: list[str], minus: list[str]) -> None:
     try:
-        query = parse_query(QueryParts(text, None, plus, minus))
+        query = QueryRequest.of(text, {"plus": plus, "minus": minus})
     except QueryError:
         return
-    assert len(query.texts) == len(query.weights) == 1 + len(plus) + len(minus)
+    assert len(query.texts) == len(query.text_weights) == 1 + len(plus) + len(minus)
     assert query.texts[0] == text
-    assert all(weight < 0 for weight in query.weights[1 + len(plus) :])
+    assert all(weight < 0 for weight in query.text_weights[1 + len(plus) :])
 
 
 def test_rows_that_cancel_are_refused() -> None:

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmsearch.vectors import FaissIndex, ReferenceIndex
+from mmsearch.vectors.ranking import nearest_by_products, nearest_by_scan
+from mmsearch.vectors.recipes import recipe_for
+from mmsearch.vectors.rows import Rows
 from tests.vector_sources import ListSource
 
 DIM = 4
@@ -58,3 +61,23 @@ def test_faiss_answers_as_brute_force(history, asked, k, allowed):
         truth = reference.search(DIRECTIONS[asked], k, only)
         np.testing.assert_array_equal(found.ids, truth.ids)
         np.testing.assert_array_equal(found.scores, truth.scores)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, 7), min_size=1, max_size=60),
+    st.lists(st.integers(0, 7), min_size=1, max_size=5),
+    st.integers(0, 70),
+    st.none() | st.sets(st.integers(0, 59)),
+)
+def test_many_queries_at_once_are_answered_as_each_alone(held, asked, k, allowed):
+    """Products that choose candidates and a scan of all codes agree, ties included."""
+    rows = Rows.empty(recipe_for(0), DIM)
+    rows.append(np.random.default_rng(0).permutation(len(held)), DIRECTIONS[held])
+    positions = None
+    if allowed is not None:
+        positions = np.array(sorted(p for p in allowed if p < len(held)), dtype=np.int64)
+    one = nearest_by_products(rows, DIRECTIONS[asked], k, positions)
+    other = nearest_by_scan(rows, DIRECTIONS[asked], k, positions)
+    np.testing.assert_array_equal(one.ids, other.ids)
+    np.testing.assert_array_equal(one.scores, other.scores)

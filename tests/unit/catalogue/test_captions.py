@@ -7,7 +7,7 @@ import pytest
 
 from mmsearch.catalogue import CaptionEntry, CatalogueBatch
 from mmsearch.errors import CatalogueError
-from mmsearch.types import Modality
+from mmsearch.types import Filters, Modality
 from tests.catalogue_rows import embeddings_of, make_space, new_file
 
 SPACE = make_space()
@@ -53,7 +53,9 @@ def test_captions_come_back_with_their_file(catalogue, root):
     assert free.media is None
     assert len(records) == 2
     assert catalogue.allowed_captions().tolist() == added.ids.tolist()
-    assert catalogue.allowed_captions(owned.media.path).tolist() == [owned.caption_id]
+    assert catalogue.allowed_captions(Filters(under=owned.media.path)).tolist() == [
+        owned.caption_id
+    ]
 
 
 def test_captions_leave_with_their_file_and_leave_tombstones(catalogue, root):

@@ -113,10 +113,11 @@ def test_reading_imports_neither_sqlalchemy_nor_alembic(tmp_path):
     path = make(tmp_path / "c.sqlite3")
     code = (
         "import sys, numpy; from pathlib import Path; from mmsearch.catalogue import Catalogue\n"
-        "from mmsearch.types import Modality\n"
+        "from mmsearch.types import Filters, Modality\n"
         f"c = Catalogue.open(Path({str(path)!r})); s = c.default_space()\n"
-        "list(c.source(s, Modality.IMAGE).changes_since(0)); c.allowed_contents(Path('/photos'))\n"
-        "c.media_for_contents(numpy.array([1])); c.spaces(); c.counts(); c.close()\n"
+        "list(c.source(s, Modality.IMAGE).changes_since(0)); f = Filters(Path('/photos'))\n"
+        "c.allowed_contents(f); c.allowed_captions(f); c.media_for_contents(numpy.array([1]), f)\n"
+        "c.spaces(); c.counts(); c.facets(); c.media(1); c.close()\n"
         "assert not {'sqlalchemy', 'alembic'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

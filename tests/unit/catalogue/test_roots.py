@@ -9,6 +9,7 @@ import pytest
 
 from mmsearch.catalogue import CatalogueBatch, FailureEntry
 from mmsearch.errors import CatalogueError
+from mmsearch.types import Filters
 from tests.catalogue_rows import make_space, new_file
 
 
@@ -56,11 +57,11 @@ def test_filters_by_folder_reach_across_roots(catalogue):
     for place in ("/data/a", "/data/b", "/other"):
         root = catalogue.add_root(Path(place))
         catalogue.apply(CatalogueBatch(root.root_id, (new_file("x/1", place),), space=space))
-    assert len(catalogue.allowed_contents(Path("/data"))) == 2
-    assert len(catalogue.allowed_contents(Path("/data/a"))) == 1
-    assert len(catalogue.allowed_contents(Path("/data/a/x"))) == 1
-    assert len(catalogue.allowed_contents(Path("/data/a/x/1"))) == 1
-    assert len(catalogue.allowed_contents(Path("/nowhere"))) == 0
+    assert len(catalogue.allowed_contents(Filters(under=Path("/data")))) == 2
+    assert len(catalogue.allowed_contents(Filters(under=Path("/data/a")))) == 1
+    assert len(catalogue.allowed_contents(Filters(under=Path("/data/a/x")))) == 1
+    assert len(catalogue.allowed_contents(Filters(under=Path("/data/a/x/1")))) == 1
+    assert len(catalogue.allowed_contents(Filters(under=Path("/nowhere")))) == 0
     everything = catalogue.allowed_contents()
     assert everything.dtype == np.int64
     assert everything.tolist() == sorted(everything.tolist())
@@ -75,7 +76,9 @@ def test_of_identical_files_the_one_on_line_and_inside_the_filter_is_shown(catal
     ids = catalogue.allowed_contents()
     (content,) = ids.tolist()
     assert catalogue.media_for_contents(ids)[content].path == Path("/a/1")
-    assert catalogue.media_for_contents(ids, Path("/b"))[content].path == Path("/b/1")
-    assert catalogue.media_for_contents(ids, Path("/c")) == {}
+    assert catalogue.media_for_contents(ids, Filters(under=Path("/b")))[content].path == Path(
+        "/b/1"
+    )
+    assert catalogue.media_for_contents(ids, Filters(under=Path("/c"))) == {}
     catalogue.set_online(first.root_id, False)
     assert catalogue.media_for_contents(ids)[content].path == Path("/b/1")

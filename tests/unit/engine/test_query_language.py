@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmsearch.engine.query_language import QueryParts, WeightedTerm, compose, parse_query
+from mmsearch.engine.query_language import WeightedTerm, compose
 from mmsearch.errors import QueryError
 
 
@@ -34,41 +34,6 @@ def test_a_number_after_the_last_colon_is_the_weight(term: str, text: str, weigh
 def test_a_term_without_words_or_weight_is_refused(term: str) -> None:
     with pytest.raises(QueryError):
         WeightedTerm.parse(term)
-
-
-@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_weight_that_is_no_positive_number_is_refused(weight: float) -> None:
-    with pytest.raises(QueryError, match="weight"):
-        parse_query(QueryParts(plus=[WeightedTerm("sunset", weight)]))
-
-
-@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
-def test_an_empty_text_is_refused(text: str) -> None:
-    with pytest.raises(QueryError, match="empty"):
-        parse_query(QueryParts(text))
-
-
-def test_nothing_asked_is_refused() -> None:
-    with pytest.raises(QueryError, match="empty"):
-        parse_query(QueryParts())
-
-
-def test_only_subtracting_is_refused() -> None:
-    with pytest.raises(QueryError, match="only subtracts"):
-        parse_query(QueryParts(minus=["people"]))
-
-
-def test_terms_get_signed_weights_in_order() -> None:
-    query = parse_query(
-        QueryParts("a beach: noon", plus=["sunset:0.5", WeightedTerm("sea")], minus=["people:2"])
-    )
-    assert query.texts == ("a beach: noon", "sunset", "sea", "people")
-    assert query.weights == (1.0, 0.5, 1.0, -2.0)
-
-
-def test_the_main_text_is_taken_as_it_is() -> None:
-    """A colon and a number in the main text are text."""
-    assert parse_query(QueryParts("sunset:0.5")).texts == ("sunset:0.5",)
 
 
 def test_compose_is_the_normalised_weighted_sum() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch.media import frames
-from mmsearch.media.frames import Reply, WorkOrder
+from mmsearch.media.frames import Job, Reply, WorkOrder
 from mmsearch.media.limits import DecodeLimits
 from mmsearch.types import InputSpec, MediaMetadata, ResizeMode
 
@@ -26,16 +26,21 @@ class Dribble(io.BytesIO):
 
 
 def test_a_work_order_survives_the_command_line() -> None:
-    spec = InputSpec(3, 4, ResizeMode.PAD, "bilinear", (1, 2, 3))
-    order = WorkOrder(spec, DecodeLimits(5, 6.5, 7), 42)
+    order = WorkOrder(DecodeLimits(5, 6.5, 7), 42)
     assert frames.load_order(frames.dump_order(order)) == order
 
 
 @pytest.mark.parametrize("name", [b"/a b/c.jpg", b"/caf\xe9\n.jpg", "/日本.jpg".encode()])
 def test_paths_survive_whatever_their_bytes(name: bytes) -> None:
-    path = Path(os.fsdecode(name))
-    stream = Dribble(frames.pack_job(path) * 2)
-    assert [frames.read_job(stream) for _ in range(3)] == [path, path, None]
+    job = Job(Path(os.fsdecode(name)), 320)
+    stream = Dribble(frames.pack_job(job) * 2)
+    assert [frames.read_job(stream) for _ in range(3)] == [job, job, None]
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\xff" * 1000])
+def test_bytes_and_a_models_input_survive(data: bytes) -> None:
+    job = Job(data, InputSpec(3, 4, ResizeMode.PAD, "bilinear", (1, 2, 3)))
+    assert frames.read_job(Dribble(frames.pack_job(job))) == job
 
 
 @pytest.mark.parametrize(

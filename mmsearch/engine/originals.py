@@ -1,0 +1,39 @@
+"""Where a catalogued file really lies, and whether it may be shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.engine.scopes import real_path
+from mmsearch.engine.status import media_by_id
+from mmsearch.errors import MediaError
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue
+
+
+def original_path(catalogue: Catalogue, media_id: int) -> Path:
+    """The real path of a catalogued file, links resolved, at or below an indexed folder.
+
+    A link that leads out of all indexed folders is not followed: whoever can plant one in a
+    folder must not get at the rest of the disk through a server.
+
+    Raises:
+        QueryError: There is no such file in the catalogue.
+        MediaError: It is gone, its folder is offline, or it lies elsewhere through a link.
+    """
+    media = media_by_id(catalogue, media_id)
+    roots = [root.path for root in catalogue.roots()]
+    own = next((root for root in roots if media.path.is_relative_to(root)), None)
+    if own is None or not own.is_dir():
+        raise MediaError(f"{media.path} is offline: its folder is not there now")
+    real = real_path(media.path)
+    if not os.path.lexists(real):
+        raise MediaError(f"{media.path} is gone: index its folder again")
+    if not any(real.is_relative_to(real_path(root)) for root in roots):
+        raise MediaError(f"{media.path} is a link out of the indexed folders: index {real.parent}")
+    if not real.is_file():
+        raise MediaError(f"{media.path} is no file any more: index its folder again")
+    return real

@@ -1,0 +1,201 @@
+"""Finds what is nearest, for many threads at once, each answer from one state of the catalogue.
+
+Questions that come while others are answered are answered together: one thread at a time takes
+all that wait, encodes their texts in one batch, opens a snapshot of the catalogue, brings the
+vectors to it, and answers from both. So no search sees a change half made, and a batch costs
+little more than a single question. One queue for encoding and searching: with one for each, half
+as many would meet in a batch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from mmsearch.engine.batching import Batcher
+from mmsearch.engine.paging import Gallery, Page, PageAsk, find_pages
+from mmsearch.engine.query_language import compose
+from mmsearch.engine.recent import Recent
+from mmsearch.errors import CatalogueError, QueryError
+from mmsearch.types import NO_FILTERS, Filters
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue
+    from mmsearch.engine.catalogues import Catalogues
+    from mmsearch.engine.corpora import Corpus
+    from mmsearch.engine.request import QueryRequest
+    from mmsearch.protocols import DualEncoder, VectorIndex
+    from mmsearch.types import Embeddings, Ids, Space
+
+Row = TypeVar("Row")
+
+MOST_CALLS = 64
+"""Questions that are answered together at most."""
+
+_FILTERS_REMEMBERED = 16
+"""So many filters' ids are kept: 8 bytes an item each."""
+
+_SHALLOW = 256
+"""Questions that look deeper are not searched together with those that do not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """A request with its filters' path resolved, and what its picture is.
+
+    `picture` is the picture's embedding `(1, d)`, None without one; `own` are its ids, no hits.
+    """
+
+    request: QueryRequest
+    filters: Filters
+    picture: Embeddings | None = None
+    own: frozenset[int] = frozenset()
+
+    def page(self, query: Embeddings) -> PageAsk:
+        """The part of the answer that is wanted, once the question is one embedding `(1, d)`."""
+        request = self.request
+        return PageAsk(query, request.k, request.offset, request.min_score, self.own)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found(Generic[Row]):
+    """One page, and the query `(1, d)` it answers.
+
+    `n_candidates` items passed the filters and were searched, in the state of `generation`.
+    """
+
+    page: Page[Row]
+    query: Embeddings
+    n_candidates: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieverParts(Generic[Row]):
+    """What a retriever works with: `load_index` gives the vectors, level with the catalogue."""
+
+    catalogues: Catalogues
+    space: Space
+    corpus: Corpus[Row]
+    load_encoder: Callable[[], DualEncoder]
+    load_index: Callable[[Catalogue], VectorIndex]
+
+
+class Retriever(Generic[Row]):
+    """Searches one space of a corpus, always level with what any process has committed."""
+
+    def __init__(self, parts: RetrieverParts[Row]) -> None:
+        self._parts = parts
+        self._loading = threading.Lock()
+        self._index: VectorIndex | None = None
+        self._allowed: Recent[tuple[int, Filters], Ids] = Recent(_FILTERS_REMEMBERED)
+        self._batcher: Batcher[Ask, Found[Row]] = Batcher(self._answer, MOST_CALLS)
+
+    def prepare(self) -> None:
+        """Begin to load the vectors, while the caller does something else."""
+        if self._index is None:
+            thread = ThreadPoolExecutor(1, thread_name_prefix="vectors")
+            thread.submit(self._opened)  # where it fails, whoever asks first is told
+            thread.shutdown(wait=False)
+
+    def check(self, filters: Filters, catalogue: Catalogue) -> None:
+        """Pass when a search can be made: asked before anything costly is done.
+
+        Raises:
+            QueryError: Nothing at all is indexed at `under`.
+        """
+        if filters.under is None or len(self._ids(filters, catalogue)):
+            return
+        if not len(self._ids(Filters(under=filters.under), catalogue)):
+            raise QueryError(f"nothing is indexed under {filters.under}: check the path")
+
+    def find(self, ask: Ask) -> Found[Row]:
+        """The answer from the catalogue as it is now.
+
+        Raises:
+            QueryError: The parts of the question cancel each other out.
+            CatalogueError: The space holds no item.
+        """
+        return self._batcher(ask)
+
+    def _answer(self, asks: Sequence[Ask]) -> list[Found[Row] | Exception]:
+        """The answers in the order of the questions, all from the same state."""
+        queries = self._embed(asks)
+        index = self._opened()
+        answers: dict[int, Found[Row] | Exception] = {}
+        groups: dict[tuple[Filters, bool], list[tuple[int, PageAsk]]] = {}
+        for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
+            if isinstance(query, Exception):
+                answers[number] = query
+            else:
+                wanted = ask.page(query)
+                group = groups.setdefault((ask.filters, wanted.depth > _SHALLOW), [])
+                group.append((number, wanted))
+        with self._parts.catalogues.lease() as catalogue, catalogue.snapshot():
+            index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
+            if not len(index):
+                raise CatalogueError(self._parts.corpus.nothing)
+            for (filters, _), group in groups.items():
+                gallery = self._gallery(filters, index, catalogue)
+                answers.update(_found(group, gallery, catalogue.generation))
+        return [answers[number] for number in range(len(asks))]
+
+    def _embed(self, asks: Sequence[Ask]) -> list[Embeddings | QueryError]:
+        """Each question as one embedding `(1, d)`, all texts encoded in one run."""
+        texts = list(dict.fromkeys(text for ask in asks for text in ask.request.texts))
+        row_of: dict[str, Embeddings] = {}
+        if texts:
+            rows = self._parts.load_encoder().encode_texts(texts)
+            row_of = {text: rows[at : at + 1] for at, text in enumerate(texts)}
+        queries: list[Embeddings | QueryError] = []
+        for ask in asks:
+            parts = [row_of[text] for text in ask.request.texts]
+            weights = list(ask.request.text_weights)
+            if ask.picture is not None:
+                parts.append(ask.picture)
+                weights.append(ask.request.picture_weight)
+            try:
+                queries.append(compose(np.concatenate(parts), weights))
+            except QueryError as exc:
+                queries.append(exc)
+        return queries
+
+    def _opened(self) -> VectorIndex:
+        """The vector index, loaded when it is first asked for."""
+        with self._loading:
+            if self._index is None:
+                with self._parts.catalogues.lease() as catalogue:
+                    self._index = self._parts.load_index(catalogue)
+            return self._index
+
+    def _gallery(self, filters: Filters, index: VectorIndex, catalogue: Catalogue) -> Gallery[Row]:
+        """What the questions with these filters search."""
+        allowed = None if filters == NO_FILTERS else self._ids(filters, catalogue)
+
+        def rows(ids: Ids) -> dict[int, Row]:
+            return self._parts.corpus.rows(catalogue, ids, filters)
+
+        return Gallery(index, allowed, rows)
+
+    def _ids(self, filters: Filters, catalogue: Catalogue) -> Ids:
+        """The ids that pass the filters."""
+        return self._allowed.get_or_make(
+            (catalogue.generation, filters),
+            lambda: self._parts.corpus.allowed(catalogue, filters),
+        )
+
+
+def _found(
+    group: Sequence[tuple[int, PageAsk]], gallery: Gallery[Row], generation: int
+) -> dict[int, Found[Row]]:
+    """The answers of a group by their questions' numbers."""
+    pages = find_pages([wanted for _, wanted in group], gallery)
+    return {
+        number: Found(page, wanted.query, gallery.size, generation)
+        for (number, wanted), page in zip(group, pages, strict=True)
+    }
