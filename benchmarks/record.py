@@ -11,7 +11,10 @@ from importlib import metadata
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("mmsearch", "torch", "faiss-gpu", "faiss-cpu", "openvino", "pillow", "sqlalchemy")
+PACKAGES = (
+    *("mmsearch", "torch", "faiss-gpu", "faiss-cpu", "openvino", "pillow", "sqlalchemy"),
+    *("fastapi", "uvicorn", "httptools"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ MODELS = "Models"
 COMMANDS = (
     CommandEntry("index", "Index folders of pictures; run again to update.", SEARCH),
     CommandEntry("query", "Find pictures by words, by a picture, or both.", SEARCH),
+    CommandEntry("serve", "Serve the search page and the REST API.", SEARCH),
     CommandEntry("demo", "Index a few real photographs and ask three questions.", SEARCH),
     CommandEntry("status", "Show what is indexed, and what failed.", CATALOGUE),
     CommandEntry("info", "Show what is known of one picture.", CATALOGUE),

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SCRIPT = Path(sys.executable).with_name("mmsearch")
-HEAVY = ("torch", "faiss", "open_clip", "sqlalchemy", "pydantic", "openvino", "numpy", "rich")
+HEAVY = (
+    *("torch", "faiss", "open_clip", "sqlalchemy", "pydantic", "openvino", "numpy", "rich"),
+    *("fastapi", "uvicorn", "httpx2"),
+)
 TIMEOUT_S = 120
 
 

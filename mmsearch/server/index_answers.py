@@ -1,0 +1,144 @@
+"""What is answered about the index as a whole and its jobs, as the description has it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import Field
+
+from mmsearch.server.answers import Answered, FailureInfo, Located, ProblemDetails, SpaceInfo
+from mmsearch.server.jobs import JobState, Stage
+
+
+class Failures(Answered):
+    """The files that could not be indexed."""
+
+    failures: list[FailureInfo]
+
+
+class RootInfo(Located):
+    """An indexed folder."""
+
+    online: bool
+    n_files: int
+
+
+class Roots(Answered):
+    """The indexed folders."""
+
+    roots: list[RootInfo]
+
+
+class SpaceCounts(SpaceInfo):
+    """A model's share of the index."""
+
+    is_default: bool
+    n_images: int
+    n_captions: int
+    vectors_size_bytes: int
+
+
+class Status(Located):
+    """What the index holds."""
+
+    index: str
+    n_files: int
+    n_contents: int
+    n_captions: int
+    n_failed: int
+    size_bytes: int
+    catalogue_size_bytes: int
+    vectors_size_bytes: int
+    roots: list[RootInfo]
+    spaces: list[SpaceCounts]
+    model: str | None
+    reranker: str | None
+    version: str
+    login: bool = Field(description="Whether a token is needed.")
+
+
+class FormatFacet(Answered):
+    """How many files have a format."""
+
+    format: str
+    n_files: int
+
+
+class OrientationFacet(Answered):
+    """How many files have a shape."""
+
+    orientation: Literal["landscape", "portrait", "square"]
+    n_files: int
+
+
+class FolderFacet(Located):
+    """How many files lie at or below a folder."""
+
+    n_files: int
+
+
+class FacetCounts(Answered):
+    """What there is to filter by."""
+
+    n_files: int
+    formats: list[FormatFacet]
+    orientations: list[OrientationFacet]
+    first_date: date | None
+    last_date: date | None
+    folders: list[FolderFacet]
+    n_folders: int
+
+
+class Summary(Answered):
+    """What one indexing run did."""
+
+    added: int
+    updated: int
+    moved: int
+    removed: int
+    unchanged: int
+    failed: int
+    captions_added: int
+    captions_unmatched: int
+    seconds: float
+    images_per_second: float
+    offline_roots: list[str]
+    interrupted: bool
+
+
+class JobInfo(Answered):
+    """An indexing job."""
+
+    job_id: str
+    state: JobState
+    stage: Stage
+    found: int = Field(description="Files seen so far.")
+    done: int
+    total: int
+    failed: int
+    model: str | None
+    paths: list[str]
+    n_warnings: int
+    started_at: datetime
+    finished_at: datetime | None
+    summary: Summary | None
+    error: ProblemDetails | None
+
+
+class JobList(Answered):
+    """Jobs, newest first."""
+
+    jobs: list[JobInfo]
+
+
+class Removed(Answered):
+    """How many files were forgotten."""
+
+    removed: int
+
+
+class Wellbeing(Answered):
+    """How the server is."""
+
+    status: Literal["alive", "ready"]

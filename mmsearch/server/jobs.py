@@ -1,0 +1,231 @@
+"""Indexing jobs: one at a time, in a thread, on a library of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmsearch.errors import MmsearchError
+from mmsearch.server.problems import Problem, Refused, problem_of
+from mmsearch.server.shapes import Json, shown, summary_json
+
+if TYPE_CHECKING:
+    from mmsearch.engine.library import Library
+    from mmsearch.types import IndexSummary
+
+_LOG = logging.getLogger(__name__)
+_MAX_KEPT = 50
+_JOB_NICENESS = 10
+_MAX_WARNINGS = 1000
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class Stage(StrEnum):
+    """What a job is at."""
+
+    SCAN = "scan"
+    MODEL = "model"
+    PICTURES = "pictures"
+    CAPTIONS = "captions"
+
+
+@dataclass(slots=True)
+class Job:
+    """One run of the indexer as it goes: written by its thread, read by others.
+
+    `version` counts changes. Each field is replaced, none is changed in place but `warnings`,
+    which only grows.
+    """
+
+    job_id: str
+    paths: tuple[Path, ...]
+    state: JobState = JobState.RUNNING
+    stage: Stage = Stage.SCAN
+    found: int = 0
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    model: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    n_warnings: int = 0
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    finished_at: datetime | None = None
+    summary: IndexSummary | None = None
+    error: Problem | None = None
+    version: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.finished_at is not None
+
+    def to_json(self) -> Json:
+        """The job as clients see it."""
+        ended = self.finished_at
+        return {
+            "job_id": self.job_id,
+            "state": str(self.state),
+            "stage": str(self.stage),
+            "found": self.found,
+            "done": self.done,
+            "total": self.total,
+            "failed": self.failed,
+            "model": self.model,
+            "paths": [shown(path) for path in self.paths],
+            "n_warnings": self.n_warnings,
+            "started_at": self.started_at.isoformat(),
+            "finished_at": None if ended is None else ended.isoformat(),
+            "summary": None if self.summary is None else summary_json(self.summary),
+            "error": None if self.error is None else self.error.fields(""),
+        }
+
+
+class _Watcher:
+    """Keeps a job's record; stops the indexer where nothing is half done."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def on_scan(self, found: int) -> None:
+        """Keep; a safe point."""
+        self._job.stage, self._job.found = Stage.SCAN, found
+        self._changed()
+
+    def on_model(self, name: str) -> None:
+        """Keep."""
+        self._job.stage, self._job.model = Stage.MODEL, name
+        self._job.version += 1
+
+    def on_progress(self, done: int, total: int, failed: int) -> None:
+        """Keep; a safe point."""
+        job = self._job
+        job.stage, job.done, job.total, job.failed = Stage.PICTURES, done, total, failed
+        self._changed()
+
+    def on_captions(self, done: int, total: int) -> None:
+        """Keep; a safe point."""
+        self._job.stage, self._job.done, self._job.total = Stage.CAPTIONS, done, total
+        self._changed()
+
+    def on_warning(self, message: str) -> None:
+        """Keep; of very many only the first."""
+        job = self._job
+        job.n_warnings += 1
+        if len(job.warnings) < _MAX_WARNINGS:
+            job.warnings.append(message.encode("utf-8", "backslashreplace").decode())
+        job.version += 1
+
+    def _changed(self) -> None:
+        self._job.version += 1
+        if self._job.state is JobState.CANCELLING:
+            raise KeyboardInterrupt  # the indexer's own sign to end early and keep what is done
+
+
+class Jobs:
+    """The jobs of one server, newest first."""
+
+    def __init__(self, open_library: Callable[[], Library], on_end: Callable[[str], None]) -> None:
+        self._open_library = open_library
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._thread: threading.Thread | None = None
+
+    def start(self, paths: Sequence[Path]) -> Job:
+        """A new job over `paths`.
+
+        Raises:
+            Refused: One is running (409).
+        """
+        with self._lock:
+            if any(not job.is_over for job in self._jobs.values()):
+                raise Refused(Problem(409, "an indexing job is running: wait, or cancel it"))
+            job = Job(secrets.token_urlsafe(8), tuple(paths))
+            self._jobs[job.job_id] = job
+            while len(self._jobs) > _MAX_KEPT:
+                self._jobs.popitem(last=False)
+            self._thread = threading.Thread(
+                target=self._run, args=(job,), name="indexing", daemon=True
+            )
+            self._thread.start()
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """The job of an id.
+
+        Raises:
+            Refused: There is none (404).
+        """
+        with self._lock:
+            job = self._jobs.get(job_id)
+        if job is None:
+            raise Refused(Problem(404, "no job has this id"))
+        return job
+
+    def listing(self) -> list[Job]:
+        """All jobs that are still known, newest first."""
+        with self._lock:
+            return list(reversed(self._jobs.values()))
+
+    def cancel(self, job_id: str) -> Job:
+        """The job, which ends at its next safe point; one that is over stays as it is."""
+        job = self.get(job_id)
+        with self._lock:
+            if job.state is JobState.RUNNING:
+                job.state = JobState.CANCELLING
+                job.version += 1
+        return job
+
+    def stop(self, timeout_s: float) -> None:
+        """Cancel what runs; wait until it has ended, or for the timeout."""
+        for job in self.listing():
+            self.cancel(job.job_id)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self, job: Job) -> None:
+        _step_back()
+        state, problem, summary = JobState.FAILED, None, None
+        try:
+            with self._open_library() as library:
+                summary = library.index(job.paths, progress=_Watcher(job))
+            state = JobState.CANCELLED if summary.interrupted else JobState.DONE
+        except KeyboardInterrupt:  # asked for before the indexer could catch it
+            state = JobState.CANCELLED
+        except MmsearchError as exc:
+            problem = problem_of(exc)
+        except Exception:  # noqa: BLE001 - a job is not to end without a word
+            _LOG.exception("an indexing job failed")
+            problem = Problem(500, "indexing failed: the server's log says why")
+        with self._lock:
+            job.summary, job.error, job.state = summary, problem, state
+            job.version += 1
+            job.finished_at = datetime.now(UTC)
+        self._on_end(str(state))
+
+
+def _step_back() -> None:
+    """Let searches go before this thread and the processes it starts, where the system can."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        now = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, max(now, _JOB_NICENESS))

@@ -1,0 +1,138 @@
+"""Well-formed requests for what nobody may have: paths, pictures, questions."""
+
+from __future__ import annotations
+
+import gzip
+
+from tests.integration.server.attack import (
+    CHUNKED,
+    CLOSE,
+    DEEP,
+    HOST,
+    MAX_UPLOAD_BYTES,
+    SEARCH,
+    SVG,
+    UPLOADS,
+    Attack,
+    ask,
+    get,
+    png,
+    post,
+    post_bytes,
+    upload,
+    wire,
+)
+
+PATHS = (
+    Attack("dots out of the static folder", get("/static/../app.py"), (400,)),
+    Attack("encoded dots", get("/static/%2e%2e/app.py"), (400,)),
+    Attack("encoded slashes", get("/static/..%2f..%2fapp.py"), (400,)),
+    Attack("dots encoded twice", get("/static/%252e%252e/app.py"), (404,)),
+    Attack("a backslash for a slash", get("/static/..%5capp.py"), (400,)),
+    Attack("an absolute path after a slash", get("/static//etc/passwd"), (400,)),
+    Attack("fullwidth dots", get("/static/%ef%bc%8e%ef%bc%8e/app.py"), (404,)),
+    Attack("dots in overlong UTF-8", get("/static/%c0%ae%c0%ae/app.py"), (404,)),
+    Attack("a NUL that ends the name for C", get("/static/index.html%00.png"), (400,)),
+    Attack("a newline in the path", get("/static/%0d%0aSet-Cookie:x"), (400,)),
+    Attack("a path for an id", get("/api/v1/media/..%2f..%2fetc%2fpasswd/original"), (400,)),
+    Attack("an absolute path for an id", get("/api/v1/media/%2fetc%2fpasswd/original"), (400,)),
+    Attack("dots behind a good path", get("/api/v1/media/1/original/../../../status"), (400,)),
+    Attack("a negative id", get("/api/v1/media/-1/original"), (422,)),
+    Attack("an id beyond 64 bits", get(f"/api/v1/media/{10**30}/original"), (422,)),
+    Attack("SQL for an id", get("/api/v1/media/1%20OR%201=1"), (422,)),
+    Attack("a size that was not offered", get("/api/v1/media/1/thumbnail?size=99999"), (422,)),
+    Attack("a digest that is a path", get("/api/v1/media/1/thumbnail?v=../../../"), (422,)),
+    Attack("a file of the system", get("/api/v1/info?path=/etc/passwd"), (403,)),
+    Attack("dots out of a root", get("/api/v1/info?path={photos}/../../../../etc/passwd"), (403,)),
+    Attack("a NUL in a path parameter", get("/api/v1/info?path={photos}/a%00b"), (422,)),
+    Attack("a link out of a root", get("/api/v1/info?path={photos}/way-out/secret.png"), (403,)),
+    Attack("indexing the system", post("/api/v1/jobs", {"paths": ["/etc"]}), (403,)),
+    Attack("indexing a root's parent", post("/api/v1/jobs", {"paths": ["{photos}/.."]}), (403,)),
+    Attack("indexing a relative path", post("/api/v1/jobs", {"paths": ["photos"]}), (403,)),
+    Attack("forgetting everything", post("/api/v1/remove", {"path": "/"}), (403,)),
+    Attack("a folder with a NUL", get(f"{SEARCH}?q=red&under=/a%00b"), (422,)),
+    Attack("a relative folder", get(f"{SEARCH}?q=red&under=../../etc"), (422,)),
+)
+PICTURES = (
+    Attack("text for a picture", upload(b"hello"), (422,)),
+    Attack("nothing for a picture", ask("POST", UPLOADS, "Content-Type: image/png\r\n"), (422,)),
+    Attack("HTML for a picture", upload(b"<html><script>alert(1)</script>"), (422,)),
+    Attack("SVG with a script", upload(SVG, "image/svg+xml"), (422,)),
+    Attack("a bomb: many pixels, few bytes", upload(png(20_000, 30_000, rows=30_000)), (422,)),
+    Attack("a header that lies about its size", upload(png(60_000, 60_000, rows=1)), (422,)),
+    Attack("a picture that ends early", upload(png(500, 500, rows=500)[:-40]), (422,)),
+    Attack("a size of nothing", upload(png(0, 0, rows=0)), (422,)),
+    Attack(
+        "compressed on the way",
+        upload(gzip.compress(SVG), headers="Content-Encoding: gzip\r\n"),
+        (422,),
+    ),
+    Attack("a URL to fetch", upload(b"http://169.254.169.254/latest/meta-data"), (422,)),
+    Attack("a file of the system to read", upload(b"/etc/passwd"), (422,)),
+    Attack(
+        "a form with a picture in it",
+        upload(b"--x\r\n\r\n", "multipart/form-data; boundary=x"),
+        (415,),
+    ),
+    Attack("more bytes than allowed", upload(b"x" * (MAX_UPLOAD_BYTES + 1)), (413,)),
+    Attack(
+        "a length that is announced and never comes",
+        wire(f"POST {UPLOADS} HTTP/1.1", HOST, "Content-Length: 99999999999", CLOSE),
+        (413,),
+    ),
+    Attack(
+        "more bytes than allowed, in chunks",
+        wire(f"POST {UPLOADS} HTTP/1.1", HOST, "Transfer-Encoding: chunked", CLOSE, body=CHUNKED),
+        (413,),
+    ),
+)
+QUESTIONS = (
+    Attack("huge JSON", post(SEARCH, {"text": "x" * 1_000_000}), (413,)),
+    Attack("deep JSON", post_bytes(SEARCH, DEEP, "application/json"), (400, 422)),
+    Attack("JSON that ends early", post_bytes(SEARCH, b'{"text":', "application/json"), (422,)),
+    Attack(
+        "JSON that is no UTF-8",
+        post_bytes(SEARCH, b'{"text":"\xff"}', "application/json"),
+        (400, 422),
+    ),
+    Attack(
+        "half a surrogate pair",
+        post_bytes(SEARCH, b'{"text":"\\ud800"}', "application/json"),
+        (422,),
+    ),
+    Attack(
+        "a weight that is no number",
+        post_bytes(SEARCH, b'{"text":"red","picture_weight":NaN}', "application/json"),
+        (422,),
+    ),
+    Attack(
+        "a weight without end",
+        post_bytes(SEARCH, b'{"text":"red","picture_weight":1e999}', "application/json"),
+        (422,),
+    ),
+    Attack(
+        "a number of 5,000 digits",
+        post_bytes(SEARCH, b'{"text":"red","k":%s}' % (b"9" * 5000), "application/json"),
+        (400, 422),
+    ),
+    Attack("an unknown field", post(SEARCH, {"text": "red", "url": "http://example.org"}), (422,)),
+    Attack("a polluted prototype", post(SEARCH, {"text": "red", "__proto__": {"k": 1}}), (422,)),
+    Attack("a list for an object", post(SEARCH, ["red"]), (422,)),
+    Attack(
+        "JSON sent as a form's plain text",
+        post_bytes(SEARCH, b'{"text":"red"}', "text/plain"),
+        (415, 422),
+    ),
+    Attack("a text of 2,001 letters", post(SEARCH, {"text": "x" * 2001}), (422,)),
+    Attack("a NUL in the text", get(f"{SEARCH}?q=red%00"), (422,)),
+    Attack("a billion hits", get(f"{SEARCH}?q=red&k=1000000000"), (422,)),
+    Attack("a page beyond the last", get(f"{SEARCH}?q=red&offset=9999&k=200"), (422,)),
+    Attack("a thousand terms", get(f"{SEARCH}?q=red" + "&plus=x" * 1000), (422,)),
+    Attack("an upload that is a path", get(f"{SEARCH}?upload=../../etc"), (422,)),
+    Attack(
+        "an upload of somebody else, guessed",
+        get(f"{SEARCH}?upload=AAAAAAAAAAAAAAAAAAAAAA"),
+        (404,),
+    ),
+    Attack("a script for a format", get(f"{SEARCH}?q=red&format=<script>"), (400, 422)),
+)
