@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-MOST_CALLS = 64
-"""Questions that are answered together at most."""
+MOST_CALLS = 16
+"""Questions that are answered together at most: while so many are computed, the answers of those
+before them are written and the next ones read (of 32 clients, 16 at a time are 5 % quicker than
+all at once)."""
 
 _FILTERS_REMEMBERED = 16
 """So many filters' ids are kept: 8 bytes an item each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -88,6 +89,8 @@ def make_server(app: FastAPI) -> GracefulServer:
 
 def serve(app: FastAPI, listening: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; return once all is finished."""
+    gc.collect()
+    gc.freeze()  # hundreds of thousands of objects of libraries, which no collection need visit
     with _signals_handled():
         make_server(app).run(sockets=[listening])
 
