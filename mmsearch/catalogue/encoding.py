@@ -21,7 +21,7 @@ def path_bytes(path: Path) -> bytes:
 
 def path_below(root: bytes, relative: bytes) -> Path:
     """The path of a file below a root; `b""` is the root itself."""
-    return Path(os.fsdecode(root)) / os.fsdecode(relative)
+    return Path(os.fsdecode(root.rstrip(b"/") + b"/" + relative))  # parsed once, not thrice
 
 
 def relative_below(root: bytes, path: bytes) -> bytes | None:
