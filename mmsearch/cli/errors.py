@@ -66,7 +66,8 @@ def _line(exc: BaseException) -> str:
 
 def _usage_line(exc: typer.TyperException) -> str:
     """What is wrong with the arguments, and which help page tells more."""
-    text = exc.format_message().strip().rstrip(".")
+    # Typer hands on the words of the library that checked the value.
+    text = exc.format_message().strip().rstrip(".").replace(": Value error, ", ": ")
     option = getattr(exc, "option_name", None)
     if option in GLOBAL_OPTIONS:
         return f"{text}: it goes before the command, as in 'mmsearch {option} … COMMAND'"

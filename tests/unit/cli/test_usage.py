@@ -111,3 +111,13 @@ def test_no_index_yet_is_one_line_and_exit_1(arguments: tuple[str, ...], mmsearc
     assert done.text == ""
     assert "mmsearch index" in done.notes
     assert done.notes.count("\n") == 1
+
+
+def test_a_wrong_choice_is_told_without_a_librarys_jargon(mmsearch: Here) -> None:
+    """One line that names the option, the value and what may be given."""
+    done = mmsearch.run("query", "x", "--orientation", "round")
+    assert (done.code, done.text) == (2, "")
+    assert done.notes == (
+        "mmsearch: error: Invalid value for '--orientation': 'round' is not one of 'landscape', "
+        "'portrait', 'square' (see 'mmsearch query --help')\n"
+    )
