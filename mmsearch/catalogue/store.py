@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mmsearch.catalogue.captions import Captions
 from mmsearch.catalogue.database import Database, open_database
 from mmsearch.catalogue.facets import FacetCounts
 from mmsearch.catalogue.spaces import Spaces
+from mmsearch.closing import Closing
 
 
-class Catalogue(FacetCounts, Captions, Spaces):
+class Catalogue(FacetCounts, Captions, Spaces, Closing):
     """The truth of an index: roots, files, captions, spaces, embeddings, failures.
 
     Several processes may read and write one at the same time. One object serves one thread at a
@@ -33,17 +33,6 @@ class Catalogue(FacetCounts, Captions, Spaces):
             CatalogueError: Missing, empty, newer, damaged, or of another program.
         """
         return cls(open_database(path, create=create))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def path(self) -> Path:

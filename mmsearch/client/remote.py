@@ -6,13 +6,13 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from mmsearch.client import index_shapes, shapes
 from mmsearch.client.following import follow
 from mmsearch.client.uploads import Uploads
 from mmsearch.client.wire import Wire
+from mmsearch.closing import Closing
 from mmsearch.engine.progress import ProgressListener, SilentProgress
 from mmsearch.engine.records import Answer, CaptionAnswer, LibraryStatus, MediaInfo
 from mmsearch.engine.request import QueryOptions, QueryRequest
@@ -45,7 +45,7 @@ def connect(url: str, token: str | None = None, timeout_s: float = 60.0) -> Remo
     return RemoteLibrary(Wire(url, token, timeout_s))
 
 
-class RemoteLibrary:
+class RemoteLibrary(Closing):
     """The methods of `Library` over HTTP: equal answers, errors of equal classes.
 
     Paths are the server's, and absolute; only `image` is a file of this machine. One object
@@ -55,17 +55,6 @@ class RemoteLibrary:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._uploads = Uploads(wire)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def url(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
+from mmsearch.closing import Closing
 from mmsearch.engine.interrupts import InterruptibleProgress
 from mmsearch.engine.progress import ProgressListener, SilentProgress
 from mmsearch.engine.records import Answer, CaptionAnswer, IndexOptions, LibraryStatus, MediaInfo
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DEFAULTS = IndexOptions()
 
 
-class Library:
+class Library(Closing):
     """One index. Use it in a `with` block, or close it.
 
     It serves many threads at once, and several processes may use one index together: each
@@ -30,17 +30,6 @@ class Library:
 
     def __init__(self, factory: Factory) -> None:
         self._factory = factory
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def settings(self) -> Settings:

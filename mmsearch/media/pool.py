@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsearch.closing import Closing
 from mmsearch.errors import MediaError
 from mmsearch.media.frames import Job, Reply
 from mmsearch.media.geometry import resampling
@@ -72,7 +72,7 @@ class _Run:
         return Task(Job(job.path, self.spec), deliver, lambda: not self.abandoned)
 
 
-class DecodePool:
+class DecodePool(Closing):
     """Worker processes that decode files to one model's input.
 
     The pool may be used for several runs, one after the other, and is to be closed.
@@ -82,17 +82,6 @@ class DecodePool:
         resampling(spec)  # an unknown one is the caller's mistake, not each file's
         self._spec = spec
         self._pool = WorkerPool(limits, workers, JOBS_A_WORKER)
-
-    def __enter__(self) -> DecodePool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def worker_pids(self) -> tuple[int, ...]:

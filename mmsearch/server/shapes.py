@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -193,21 +194,8 @@ def facets_json(facets: Facets) -> Json:
 
 
 def summary_json(summary: IndexSummary) -> Json:
-    """What one indexing run did."""
-    return {
-        "added": summary.added,
-        "updated": summary.updated,
-        "moved": summary.moved,
-        "removed": summary.removed,
-        "unchanged": summary.unchanged,
-        "failed": summary.failed,
-        "captions_added": summary.captions_added,
-        "captions_unmatched": summary.captions_unmatched,
-        "seconds": summary.seconds,
-        "images_per_second": summary.images_per_second,
-        "offline_roots": [shown(root) for root in summary.offline_roots],
-        "interrupted": summary.interrupted,
-    }
+    """What one indexing run did: the record, its paths as text."""
+    return {**asdict(summary), "offline_roots": [shown(root) for root in summary.offline_roots]}
 
 
 def _is_text(value: str) -> bool:
