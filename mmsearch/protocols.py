@@ -6,7 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmsearch.types import Embeddings, Ids, ImageTensor, Neighbours, Space
+from mmsearch.types import (
+    Embeddings,
+    Fusion,
+    Ids,
+    ImageTensor,
+    Neighbours,
+    Pairs,
+    RegionCodes,
+    RegionProjection,
+    Scores,
+    Space,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,35 @@ class DualEncoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings `(n, d)` of `n` texts; longer ones are cut at the context length."""
+
+
+class RegionEncoder(DualEncoder, Protocol):
+    """A dual encoder that gives the region features of a picture in the same pass."""
+
+    @property
+    def projection(self) -> RegionProjection:
+        """How its grids become region features."""
+
+    def encode_with_regions(self, images: ImageTensor) -> tuple[Embeddings, RegionCodes]:
+        """Embeddings `(n, d)` and region features `(n, r, c)` of pictures `(n, h, w, 3)` uint8."""
+
+
+class CrossEncoder(Protocol):
+    """Reads words and the regions of a picture together."""
+
+    @property
+    def projection(self) -> RegionProjection:
+        """Which region features it reads."""
+
+    @property
+    def fusion(self) -> Fusion:
+        """How its logits go together with the dual encoder's cosines."""
+
+    def score(self, texts: Sequence[str], regions: RegionCodes, pairs: Pairs) -> Scores:
+        """The match logit `(p,)` of each pair of a text and a picture `(n, r, c)`.
+
+        Each text and each picture is read once, however many pairs it is in.
+        """
 
 
 class EmbeddingSource(Protocol):

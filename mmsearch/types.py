@@ -20,6 +20,12 @@ ImageTensor: TypeAlias = NDArray[np.uint8]
 Scores: TypeAlias = NDArray[np.float32]
 """`(n,)` float32."""
 
+RegionCodes: TypeAlias = NDArray[np.int8]
+"""`(n, r, c)` int8, the quantised features of r regions of each of n pictures."""
+
+Pairs: TypeAlias = NDArray[np.int64]
+"""`(p, 2)` int64, row of a text and row of a picture."""
+
 Ids: TypeAlias = NDArray[np.int64]
 """`(n,)` int64 item ids, -1 = empty slot."""
 
@@ -69,6 +75,57 @@ class Space:
     def key(self) -> str:
         """A short name that is unique on disk: the digest's first 16 hexadecimal digits."""
         return self.digest[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionProjection:
+    """How the grids inside a dual encoder's image tower become the region features of a picture.
+
+    `taps` name submodules of the open_clip model. The output of each, `(n, c_i, h, w)`, or
+    `(n, l, c_i)` with a square number of patch tokens at the end, is averaged to `rows` x
+    `columns` cells; the cells' channels, one tap after the other, are the `(r, k)` input of
+    `codes = round(clip(cells @ weight.T + bias, -127, 127))`, row by row from the top left.
+    `weight` is `(c, k)` float32, `bias` `(c,)` float32. `digest` is hexadecimal BLAKE3 over all
+    of this: codes are compared only with codes of an equal one.
+    """
+
+    taps: tuple[str, ...]
+    rows: int
+    columns: int
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    digest: str
+
+    @property
+    def n_regions(self) -> int:
+        """How many regions r a picture has."""
+        return self.rows * self.columns
+
+    @property
+    def dim(self) -> int:
+        """Channels c of a region's code."""
+        return len(self.weight)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the codes of one picture take."""
+        return self.n_regions * self.dim
+
+    @property
+    def key(self) -> str:
+        """A short name that is unique on disk: the digest's first 16 hexadecimal digits."""
+        return self.digest[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How a match logit and a cosine become one score: `logit + weight * cosine`.
+
+    The weights, learned on validation data, differ by what is ranked.
+    """
+
+    images: float
+    captions: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,22 +219,31 @@ class CaptionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A picture found. `rank` counts from 1; `score` is a cosine in [-1, 1]."""
+    """A picture found. `rank` counts from 1; `score` is a cosine in [-1, 1].
+
+    Where a cross encoder has read it, `rerank_score` (a fused logit, higher is better) is what
+    ranks it, and `dual_rank` is the rank it had by `score`; both are None elsewhere.
+    """
 
     rank: int
     score: float
     media: MediaRecord
     rerank_score: float | None = None
+    dual_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionHit:
-    """A caption found. `rank` counts from 1; `score` is a cosine in [-1, 1]."""
+    """A caption found. `rank` counts from 1; `score` is a cosine in [-1, 1].
+
+    `rerank_score` and `dual_rank` are as in `Hit`.
+    """
 
     rank: int
     score: float
     caption: CaptionRecord
     rerank_score: float | None = None
+    dual_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.encoders.quiet import import_openvino
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.tokenize import TokenizerRules
 from mmsearch.errors import ModelError
+from mmsearch.runtime.export_folder import renamed_into
+from mmsearch.runtime.quiet import import_openvino
 from mmsearch.types import Space
 
 if TYPE_CHECKING:
@@ -27,7 +23,6 @@ EXPORTER_VERSION = 1
 IMAGE_TOWER = "image"
 TEXT_TOWER = "text"
 MANIFEST_FILE = "manifest.json"
-_STALE_AFTER_S = 24 * 3600.0
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +56,7 @@ def exported_model(source: ModelSource, space: Space, cache_dir: Path) -> Export
         return found
     logger.info("preparing model '%s' for this processor, once", source.name)
     try:
-        with _renamed_into(final) as folder:
+        with renamed_into(final, MANIFEST_FILE) as folder:
             rules = _export(source, folder)
             _write_manifest(folder, source, version, rules)
     except OSError as exc:
@@ -111,32 +106,3 @@ def _write_manifest(
         "tokenizer": None if rules is None else asdict(rules),
     }
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2), "utf-8")
-
-
-@contextmanager
-def _renamed_into(final: Path) -> Iterator[Path]:
-    """A folder beside `final` that takes its name in the end, unless another was first."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(final.parent)
-    folder = Path(tempfile.mkdtemp(prefix=".export-", dir=final.parent))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        for file in folder.iterdir():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-        try:
-            folder.rename(final)
-        except OSError:
-            if not (final / MANIFEST_FILE).is_file():
-                raise
-            logger.debug("another process has exported %s meanwhile", final)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_stale(parent: Path) -> None:
-    """Remove what killed exports left more than a day ago."""
-    for folder in parent.glob(".export-*"):
-        if time.time() - folder.stat().st_mtime > _STALE_AFTER_S:
-            shutil.rmtree(folder, ignore_errors=True)

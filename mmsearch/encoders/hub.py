@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from mmsearch.encoders.definition import CONFIG_FILE, WEIGHTS_FILE, Json
-from mmsearch.encoders.quiet import quiet_libraries
 from mmsearch.encoders.sources import HUB_PREFIX
 from mmsearch.errors import ModelError
+from mmsearch.runtime.quiet import quiet_libraries
 
 logger = logging.getLogger(__name__)
 

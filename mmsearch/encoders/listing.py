@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mmsearch.encoders.definition import CONFIG_FILE
-from mmsearch.encoders.quiet import quiet_libraries
 from mmsearch.encoders.sources import SHIPPED, shipped_directory
+from mmsearch.runtime.quiet import quiet_libraries
 
 logger = logging.getLogger(__name__)
 

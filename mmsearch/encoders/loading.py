@@ -46,9 +46,9 @@ def load_dual_encoder(name: str, options: EncoderOptions) -> DualEncoder:
         encoder = _on_cuda(source, space, options)
         if encoder is not None:
             return encoder
-    from mmsearch.encoders.compiled import CompileOptions
     from mmsearch.encoders.export import exported_model
     from mmsearch.encoders.openvino_runtime import OpenVinoEncoder
+    from mmsearch.runtime.compiled import CompileOptions
 
     exported = exported_model(source, space, options.cache_dir)
     compile_options = CompileOptions(options.precision, options.threads)

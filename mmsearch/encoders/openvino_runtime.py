@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmsearch.encoders.compiled import (
-    CompiledTower,
-    CompileOptions,
-    available_cores,
-    compile_tower,
-)
 from mmsearch.encoders.definition import TOKENIZER_FILE
 from mmsearch.encoders.export import IMAGE_TOWER, TEXT_TOWER, ExportedModel
 from mmsearch.encoders.rows import check_images, normalised
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.tokenize import FileTokenizer, TextBatcher
+from mmsearch.runtime.compiled import (
+    CompiledTower,
+    CompileOptions,
+    available_cores,
+    compile_tower,
+)
 from mmsearch.types import Embeddings, ImageTensor, Space
 
 _IMAGES_A_PASS = 4

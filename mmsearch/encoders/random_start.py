@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mmsearch.encoders.definition import TEXT_FILES
 from mmsearch.encoders.model_directory import write_model_directory
-from mmsearch.encoders.quiet import quiet_libraries
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.errors import ModelError
+from mmsearch.runtime.quiet import quiet_libraries
 
 
 def random_start(config_file: Path, out: Path, seed: int) -> ModelSource:

@@ -18,10 +18,10 @@ from mmsearch.encoders.definition import (
     read_definition,
     read_json,
 )
-from mmsearch.encoders.quiet import quiet_libraries
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.tokenize import TextBatcher, TokenizerRules
 from mmsearch.errors import ModelError
+from mmsearch.runtime.quiet import quiet_libraries
 from mmsearch.types import InputSpec
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from mmsearch.encoders.export import IMAGE_TOWER, TEXT_TOWER
-from mmsearch.encoders.quiet import import_openvino, import_openvino_converter, quiet_libraries
 from mmsearch.errors import ModelError
+from mmsearch.runtime.quiet import import_openvino, import_openvino_converter, quiet_libraries
 
 if TYPE_CHECKING:
     import openvino

@@ -15,8 +15,8 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from mmsearch.encoders.quiet import import_openvino
 from mmsearch.errors import ModelError
+from mmsearch.runtime.quiet import import_openvino
 
 if TYPE_CHECKING:
     import openvino

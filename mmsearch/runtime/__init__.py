@@ -1,0 +1,1 @@
+"""OpenVINO and torch as every model room uses them: quietly, compiled once, exported once."""
