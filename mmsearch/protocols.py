@@ -13,6 +13,7 @@ from mmsearch.types import (
     ImageTensor,
     Neighbours,
     Pairs,
+    QueryBank,
     RegionCodes,
     RegionProjection,
     Scores,
@@ -70,6 +71,10 @@ class CrossEncoder(Protocol):
     @property
     def fusion(self) -> Fusion:
         """How its logits go together with the dual encoder's cosines."""
+
+    @property
+    def bank(self) -> QueryBank:
+        """Typical questions, to hold hubs back."""
 
     def score(self, texts: Sequence[str], regions: RegionCodes, pairs: Pairs) -> Scores:
         """The match logit `(p,)` of each pair of a text and a picture `(n, r, c)`.

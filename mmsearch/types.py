@@ -119,13 +119,33 @@ class RegionProjection:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How a match logit and a cosine become one score: `logit + weight * cosine`.
+    """How a match logit and a cosine become one score, by what is ranked.
 
-    The weights, learned on validation data, differ by what is ranked.
+    The score of a picture is `logit + images * (cosine - image_hubness * hubness)`, that of a
+    caption the same with the other two; hubness is told by a `QueryBank` at `temperature`. All
+    are learned on validation data.
     """
 
     images: float
     captions: float
+    image_hubness: float = 0.0
+    caption_hubness: float = 0.0
+    temperature: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryBank:
+    """Embeddings of typical questions, which tell what answers too many of them.
+
+    `texts` `(t, d)` and `images` `(i, d)` float32, L2-normalised; either may be empty.
+    """
+
+    texts: Embeddings
+    images: Embeddings
+
+
+NO_QUESTIONS = QueryBank(np.empty((0, 1), np.float32), np.empty((0, 1), np.float32))
+"""A bank that tells nothing: no item is a hub."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from blake3 import blake3
@@ -20,6 +21,9 @@ from mmsearch.runtime.quiet import import_openvino
 
 if TYPE_CHECKING:
     import openvino
+
+Inputs: TypeAlias = tuple[NDArray[np.generic], ...]
+Outputs: TypeAlias = tuple[NDArray[np.float32], ...]
 
 _CPU = "CPU"
 
@@ -44,17 +48,35 @@ class CompiledTower:
 
     def run(self, batches: Sequence[NDArray[np.generic]]) -> list[NDArray[np.float32]]:
         """The output `(n, d)` float32 of each batch, in order; not normalised."""
-        outputs: list[NDArray[np.float32]] = []
-        count = len(self._requests)
+        return [first for first, *_ in self.run_all((batch,) for batch in batches)]
+
+    def run_all(self, batches: Iterable[Inputs]) -> list[Outputs]:
+        """All outputs of each batch of one array an input, in order.
+
+        A batch is made when there is a place to run it, so that few lie in memory at once.
+        """
+        outputs: list[Outputs] = []
+        waiting: deque[openvino.InferRequest] = deque()
         with self._lock:
-            for number in range(len(batches) + count):
-                request = self._requests[number % count]
-                if 0 <= number - count < len(batches):
+            try:
+                for number, inputs in enumerate(batches):
+                    if len(waiting) == len(self._requests):
+                        outputs.append(_finished(waiting.popleft()))
+                    request = self._requests[number % len(self._requests)]
+                    arrays = dict(enumerate(map(np.ascontiguousarray, inputs)))
+                    request.start_async(arrays)
+                    waiting.append(request)
+                outputs += [_finished(waiting.popleft()) for _ in range(len(waiting))]
+            finally:
+                for request in waiting:  # a batch could not be made: leave none running
                     request.wait()
-                    outputs.append(np.array(request.get_output_tensor(0).data))
-                if number < len(batches):
-                    request.start_async({0: np.ascontiguousarray(batches[number])})
         return outputs
+
+
+def _finished(request: openvino.InferRequest) -> Outputs:
+    """Copies of what `request` gives, once it is done."""
+    request.wait()
+    return tuple(np.array(tensor.data) for tensor in request.output_tensors)
 
 
 def available_cores() -> int:

@@ -1,0 +1,78 @@
+"""Sizes of a cross encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+from mmsearch.errors import ModelError
+
+Arrangement = Literal["lxmert", "vilbert"]
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerConfig:
+    """What a cross encoder is made of; the language side has BERT's layout.
+
+    Attributes:
+        arrangement: How the two streams meet, a key of `arrangements.ARRANGEMENTS`.
+        vocabulary: Word pieces of the tokenizer.
+        max_tokens: Longer texts are cut here.
+        language_width: Width of the language encoder.
+        language_layers: Its layers.
+        language_heads: Its attention heads.
+        width: Width h of the region encoder and of the layers where both streams meet.
+        heads: Attention heads there.
+        region_layers: Relational layers over regions alone.
+        cross_layers: Layers in which the streams meet.
+        align_width: Width in which words and regions are compared one by one.
+        rows: Rows of the grid of regions.
+        columns: Columns of the grid of regions.
+        channels: Channels c of a region's code.
+        dropout: Of every sublayer's output, in training.
+        pad_id: The token that fills up shorter texts.
+    """
+
+    arrangement: Arrangement = "lxmert"
+    vocabulary: int = 17_500
+    max_tokens: int = 40
+    language_width: int = 384
+    language_layers: int = 4
+    language_heads: int = 12
+    width: int = 256
+    heads: int = 8
+    region_layers: int = 1
+    cross_layers: int = 2
+    align_width: int = 128
+    rows: int = 6
+    columns: int = 6
+    channels: int = 112
+    dropout: float = 0.1
+    pad_id: int = 0
+
+    @property
+    def regions(self) -> int:
+        """How many regions r a picture has."""
+        return self.rows * self.columns
+
+    def to_json(self) -> dict[str, int | float | str]:
+        """All settings by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> RerankerConfig:
+        """The settings that `to_json` gave.
+
+        Raises:
+            ModelError: A setting is unknown or has the wrong type.
+        """
+        known = {field.name: type(field.default) for field in fields(cls)}
+        for name, value in values.items():
+            fits = name in known and isinstance(value, known[name])
+            if not fits or isinstance(value, bool):
+                raise ModelError(
+                    f"reranker setting {name!r} = {value!r} is unknown here: "
+                    "give a model directory that this version wrote"
+                )
+        return cls(**values)  # type: ignore[arg-type]  # checked above, by name

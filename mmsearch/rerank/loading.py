@@ -1,0 +1,92 @@
+"""From a reranker on disk to a cross encoder that runs as fast as this machine can."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mmsearch.errors import ModelError
+from mmsearch.protocols import CrossEncoder
+from mmsearch.rerank.config import RerankerConfig
+from mmsearch.rerank.scoring import TowerCrossEncoder
+from mmsearch.rerank.source import RerankerSource, read_config
+from mmsearch.rerank.tokenize import FileTokenizer
+from mmsearch.runtime.cuda import may_have_cuda
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEncoderOptions:
+    """Where and how a cross encoder runs.
+
+    `cache_dir` keeps exports. Device 'auto' takes a GPU where there is one; precision 'auto'
+    takes half precision where the hardware has it. `threads` None = all cores.
+    """
+
+    cache_dir: Path
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int | None = None
+
+
+def load_cross_encoder(source: RerankerSource, options: CrossEncoderOptions) -> CrossEncoder:
+    """The reranker `source`, ready to score: torch on CUDA, OpenVINO on the CPU.
+
+    Raises:
+        ModelError: It cannot be read or run here.
+    """
+    config = read_config(source)
+    tokenizer = FileTokenizer(source, config)
+    if options.device == "cuda" or (options.device == "auto" and may_have_cuda()):
+        encoder = _on_cuda(source, config, tokenizer, options)
+        if encoder is not None:
+            return encoder
+    from mmsearch.rerank.export import exported_towers
+    from mmsearch.rerank.openvino_runtime import OpenVinoTowers
+    from mmsearch.runtime.compiled import CompileOptions
+
+    folder = exported_towers(source, config, options.cache_dir)
+    towers = OpenVinoTowers(folder, CompileOptions(options.precision, options.threads))
+    return TowerCrossEncoder(source, config, tokenizer, towers, towers.sizes)
+
+
+def load_plain_cross_encoder(source: RerankerSource) -> CrossEncoder:
+    """The reranker `source` in torch on the CPU, float32: what other runtimes are compared with.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
+    from mmsearch.rerank.model_directory import load_network
+    from mmsearch.rerank.torch_runtime import RUN_SIZES, TorchTowers
+
+    config = read_config(source)
+    tokenizer = FileTokenizer(source, config)
+    towers = TorchTowers(load_network(source))
+    return TowerCrossEncoder(source, config, tokenizer, towers, RUN_SIZES)
+
+
+def _on_cuda(
+    source: RerankerSource,
+    config: RerankerConfig,
+    tokenizer: FileTokenizer,
+    options: CrossEncoderOptions,
+) -> CrossEncoder | None:
+    """The reranker on the GPU in half precision; None where torch cannot use it and need not."""
+    import torch
+
+    if not torch.cuda.is_available():
+        if options.device == "cuda":
+            raise ModelError(
+                "device 'cuda': torch finds no usable GPU here; take device 'cpu' or 'auto'"
+            )
+        logger.info("torch cannot use the GPU of this machine: running on the CPU")
+        return None
+    from mmsearch.rerank.model_directory import load_network
+    from mmsearch.rerank.torch_runtime import RUN_SIZES, TorchTowers
+
+    precision = "bf16" if options.precision == "auto" else options.precision
+    towers = TorchTowers(load_network(source).to("cuda"), precision)
+    return TowerCrossEncoder(source, config, tokenizer, towers, RUN_SIZES)
