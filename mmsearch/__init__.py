@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mmsearch.engine.records import IndexOptions as IndexOptions
     from mmsearch.engine.records import LibraryStatus as LibraryStatus
     from mmsearch.engine.records import MediaInfo as MediaInfo
+    from mmsearch.engine.records import RerankerStatus as RerankerStatus
     from mmsearch.engine.records import RootStatus as RootStatus
     from mmsearch.engine.records import SpaceStatus as SpaceStatus
     from mmsearch.engine.request import PreparedPicture as PreparedPicture
@@ -75,6 +76,7 @@ _HOMES = {
             "IndexOptions",
             "LibraryStatus",
             "MediaInfo",
+            "RerankerStatus",
             "RootStatus",
             "SpaceStatus",
         ),

@@ -25,6 +25,7 @@ DEFAULT_MODEL = "mini"
 class Settings(BaseSettings):
     """Everything that can be set, frozen once read. Sizes and times name their unit.
 
+    `reranker` is a directory with `reranker.json`; None = the one inside the model's directory.
     From `host` on it is `mmsearch serve` that reads them: `port` 0 takes a free one, and
     `rate_limit` is requests a second and client, 0 = no limit.
     """
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("mmsearch")))
     index: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     model: str | None = None
+    reranker: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     batch_size: int = Field(default=32, ge=1, le=4096)
@@ -49,10 +51,10 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(default=64, ge=1, le=4096)
     thumbnail_cache_mb: int = Field(default=1024, ge=0)
 
-    @field_validator("home", "cache")
+    @field_validator("home", "cache", "reranker")
     @classmethod
-    def _expand(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _expand(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @property
     def index_dir(self) -> Path:
@@ -104,7 +106,7 @@ def _read_nearest_file(start: Path) -> dict[str, object]:
             values: dict[str, object] = tomllib.loads(file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
             raise ConfigError(f"{file} cannot be read ({exc}): correct or remove it") from exc
-        for key in ("home", "cache"):
+        for key in ("home", "cache", "reranker"):
             if isinstance(value := values.get(key), str):
                 values[key] = folder / Path(value).expanduser()
         return values

@@ -7,8 +7,10 @@ colours it names, so "red" is nearest to the reddest picture.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +22,20 @@ from mmsearch.errors import MediaError, ModelError
 from mmsearch.media.decode import decode
 from mmsearch.media.limits import DecodeLimits, read_file
 from mmsearch.media.pool import DecodedFile, DecodeJob
-from mmsearch.types import Embeddings, ImageTensor, InputSpec, Space
+from mmsearch.rerank import RerankerSource
+from mmsearch.types import (
+    NO_QUESTIONS,
+    Embeddings,
+    Fusion,
+    ImageTensor,
+    InputSpec,
+    Pairs,
+    QueryBank,
+    RegionCodes,
+    RegionProjection,
+    Scores,
+    Space,
+)
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -36,6 +51,17 @@ N_COLOUR_DIMS = 3
 N_OTHER_DIMS = 13
 FAKE_DIM = N_COLOUR_DIMS + N_OTHER_DIMS
 FAKE_INPUT = InputSpec(height=16, width=16)
+
+
+FAKE_PROJECTION = RegionProjection(
+    taps=("visual",),
+    rows=2,
+    columns=2,
+    weight=np.eye(3, dtype=np.float32),
+    bias=np.full(3, -127.5, np.float32),
+    digest="ab" * 32,
+)
+"""Four regions of three channels: the mean colours of a picture's quarters."""
 
 
 def fake_space(name: str = "fake", seed: str = "") -> Space:
@@ -66,6 +92,73 @@ class FakeDualEncoder:
 
 
 @dataclass(slots=True)
+class FakeRegionEncoder(FakeDualEncoder):
+    """The same with regions: the mean colours of a picture's quarters."""
+
+    projection: RegionProjection = field(default_factory=lambda: FAKE_PROJECTION)
+    n_with_regions: int = 0
+
+    def encode_with_regions(self, images: ImageTensor) -> tuple[Embeddings, RegionCodes]:
+        """Embeddings as ever, and one code a quarter: its red, green and blue, about 0."""
+        self.n_with_regions += len(images)
+        n, height, width, _ = images.shape
+        quarters = images.reshape(n, 2, height // 2, 2, width // 2, 3).mean((2, 4))
+        codes = np.rint(quarters.reshape(n, 4, 3) - 127.5).clip(-127, 127).astype(np.int8)
+        return self.encode_images(images), codes
+
+
+@dataclass(slots=True)
+class FakeCrossEncoder:
+    """A `CrossEncoder` that likes pictures whose first region has the text's mean colour.
+
+    Words that name no colour add a small part of their own, so that texts differ. `pause_s`
+    a pair makes it slow; `calls` are the pairs it was asked for, call by call.
+    """
+
+    projection: RegionProjection = field(default_factory=lambda: FAKE_PROJECTION)
+    fusion: Fusion = field(default_factory=lambda: Fusion(images=0.5, captions=0.25))
+    bank: QueryBank = NO_QUESTIONS
+    pause_s: float = 0.0
+    calls: list[int] = field(default_factory=list)
+
+    def score(self, texts: Sequence[str], regions: RegionCodes, pairs: Pairs) -> Scores:
+        """Minus the distance of colours, in units of 64."""
+        self.calls.append(len(pairs))
+        time.sleep(self.pause_s * len(pairs))
+        wanted = np.stack([_wanted_colour(text) for text in texts])[pairs[:, 0]]
+        seen = regions[pairs[:, 1], 0].astype(np.float32)
+        return (-np.linalg.norm(wanted - seen, axis=1) / 64.0).astype(np.float32)
+
+
+@dataclass(slots=True)
+class FakeRerankers:
+    """A fake reranker for the fake models named; `loads` counts loading."""
+
+    names: tuple[str, ...] = ("fake",)
+    measured_lift: float = 2.0
+    encoder: FakeCrossEncoder = field(default_factory=FakeCrossEncoder)
+    loads: int = 0
+
+    def for_space(self, space: Space) -> RerankerSource | None:
+        """The reranker of a space."""
+        if space.name not in self.names:
+            return None
+        return RerankerSource(
+            directory=Path("/models", space.name, "reranker"),
+            space_digest=space.digest,
+            projection=self.encoder.projection,
+            fusion=self.encoder.fusion,
+            bank=self.encoder.bank,
+            measured_lift=self.measured_lift,
+        )
+
+    def load(self, source: RerankerSource) -> FakeCrossEncoder:
+        """Its cross encoder."""
+        self.loads += 1
+        return self.encoder
+
+
+@dataclass(slots=True)
 class FakeModels:
     """Fake models by name; `seeds` changes the weights of one, `loads` counts loading."""
 
@@ -73,6 +166,7 @@ class FakeModels:
     seeds: dict[str, str] = field(default_factory=dict)
     loads: list[str] = field(default_factory=list)
     encoders: dict[str, FakeDualEncoder] = field(default_factory=dict)
+    region_encoders: dict[str, FakeRegionEncoder] = field(default_factory=dict)
 
     def default_name(self) -> str:
         """The model that is taken when nobody names one."""
@@ -88,6 +182,12 @@ class FakeModels:
         """The encoder of model `name`."""
         self.loads.append(name)
         return self.encoders.setdefault(name, FakeDualEncoder(self.space(name)))
+
+    def load_with_regions(self, name: str, projection: RegionProjection) -> FakeRegionEncoder:
+        """The same, with region features."""
+        self.loads.append(f"{name} with regions")
+        encoder = FakeRegionEncoder(self.space(name), projection=projection)
+        return self.region_encoders.setdefault(name, encoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +254,15 @@ def _embed_text(text: str) -> np.ndarray:
     colour = np.mean(named, axis=0) if named else np.full(N_COLOUR_DIMS, 127.5)
     others = " ".join(word for word in words if word not in COLOURS)
     return _embed(colour, others.encode(), 0.05 if not others else 0.3)
+
+
+def _wanted_colour(text: str) -> np.ndarray:
+    """`(3,)` where the fake cross encoder looks for a text, about 0."""
+    words = text.lower().split()
+    named = [COLOURS[word] for word in words if word in COLOURS]
+    colour = np.mean(named, axis=0) - 127.5 if named else np.zeros(N_COLOUR_DIMS)
+    seed = int.from_bytes(blake3(text.encode()).digest(8), "little")
+    return np.asarray(colour + np.random.default_rng(seed).normal(size=3), np.float32)
 
 
 def _rows(rows: list[np.ndarray]) -> Embeddings:

@@ -13,7 +13,7 @@ from mmsearch.engine.factory import open_library
 from mmsearch.engine.library import Library
 from mmsearch.engine.processes import StartPool
 from mmsearch.types import IndexSummary
-from tests.fakes import COLOURS, FakeModels, InlineDecoder
+from tests.fakes import COLOURS, FakeModels, FakeRerankers, InlineDecoder
 
 
 def photo(path: Path, colour: str = "red", seed: int = 0, size: int = 24) -> Path:
@@ -42,11 +42,13 @@ def fake_library(
     home: Path,
     models: FakeModels | None = None,
     start_pool: StartPool | None = InlineDecoder,
+    rerankers: FakeRerankers | None = None,
     **settings: object,
 ) -> Library:
     """A library of fake models; `start_pool=None` takes real decode workers."""
     given: dict[str, object] = {"decode_workers": 1, "batch_size": 4, **settings}
-    return open_library(load_settings(home=home, **given), models or FakeModels(), start_pool)
+    chosen = load_settings(home=home, **given)
+    return open_library(chosen, models or FakeModels(), start_pool, rerankers=rerankers)
 
 
 def counts(summary: IndexSummary) -> dict[str, int]:

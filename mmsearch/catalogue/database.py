@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
-from mmsearch.catalogue.schema_version import APPLICATION_ID, SCHEMA_VERSION
+from mmsearch.catalogue.schema_version import (
+    APPLICATION_ID,
+    OLDEST_READABLE,
+    SCHEMA_VERSION,
+)
 from mmsearch.errors import CatalogueError
 
 if TYPE_CHECKING:
@@ -196,10 +200,15 @@ def _configured(uri: str) -> sqlite3.Connection:
 
 
 def _check_schema(database: Database, *, create: bool) -> None:
-    """Upgrade an older schema, refuse a newer or a foreign one; the usual case costs a read."""
+    """Upgrade an older schema, refuse a newer or a foreign one; the usual case costs a read.
+
+    An older one that cannot be written is read as it is.
+    """
     version = database.number("PRAGMA user_version")
     ours = database.number("PRAGMA application_id") == APPLICATION_ID
     if version == SCHEMA_VERSION and ours:
+        return
+    if OLDEST_READABLE <= version < SCHEMA_VERSION and ours and not database.writable:
         return
     if version > SCHEMA_VERSION and ours:
         raise CatalogueError(

@@ -15,9 +15,18 @@ from mmsearch.catalogue.records import (
     PendingContent,
 )
 from mmsearch.catalogue.roots import Roots
-from mmsearch.types import Space
+from mmsearch.types import RegionProjection, Space
 
 PAGE_LENGTH = 20_000
+_EMBEDDED = (
+    "EXISTS (SELECT 1 FROM image_embeddings e WHERE e.item_id = c.content_id "
+    "AND e.space_id = (SELECT space_id FROM spaces WHERE digest = ?))"
+)
+_HAS_REGIONS = (
+    "EXISTS (SELECT 1 FROM region_features f JOIN region_projections p USING (projection_id) "
+    "WHERE f.content_id = c.content_id AND p.digest = ? "
+    "AND p.space_id = (SELECT space_id FROM spaces WHERE digest = ?))"
+)
 
 
 class Files(Roots):
@@ -71,15 +80,25 @@ class Files(Roots):
 
     def contents_without_embedding(self, space: Space) -> Iterator[PendingContent]:
         """Pictures on line that lack an embedding in a space, each at its lowest media id."""
+        return self._pending(f"NOT {_EMBEDDED}", (space.digest,))
+
+    def contents_without_regions(
+        self, space: Space, projection: RegionProjection
+    ) -> Iterator[PendingContent]:
+        """Pictures on line that a space embeds, but whose regions are not known; likewise."""
+        return self._pending(
+            f"{_EMBEDDED} AND NOT {_HAS_REGIONS}", (space.digest, projection.digest, space.digest)
+        )
+
+    def _pending(self, condition: str, parameters: tuple[str, ...]) -> Iterator[PendingContent]:
+        """Pictures on line for which `condition` on contents `c` holds, in pages."""
         after = 0
         while rows := self._db.read(
-            "SELECT m.content_id, min(m.media_id), m.root_id, m.path, r.path AS root, c.digest, "
+            "SELECT m.content_id, min(m.media_id), m.root_id, m.path, r.path AS root, c.digest, "  # noqa: S608 - two fixed conditions
             "m.size_bytes, m.mtime_ns FROM contents c JOIN media m USING (content_id) "
-            "JOIN roots r USING (root_id) WHERE r.online AND c.content_id > ? AND NOT EXISTS "
-            "(SELECT 1 FROM image_embeddings e WHERE e.item_id = c.content_id AND e.space_id = "
-            "(SELECT space_id FROM spaces WHERE digest = ?)) "
+            f"JOIN roots r USING (root_id) WHERE r.online AND c.content_id > ? AND {condition} "
             "GROUP BY c.content_id ORDER BY c.content_id LIMIT ?",
-            (after, space.digest, PAGE_LENGTH),
+            (after, *parameters, PAGE_LENGTH),
         ):
             for row in rows:
                 yield PendingContent(
@@ -94,7 +113,7 @@ class Files(Roots):
             after = rows[-1]["content_id"]
 
     def apply(self, batch: CatalogueBatch) -> BatchResult:
-        """Commit a batch as a whole: files with their embeddings, removals, failures.
+        """Commit a batch as a whole: files with embeddings and regions, removals, failures.
 
         Raises:
             CatalogueError: An embedding does not fit the space; the root or space is unknown;

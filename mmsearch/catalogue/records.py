@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsearch.types import Ids, MediaMetadata, Space
+from mmsearch.types import Ids, MediaMetadata, RegionProjection, Space
 
 
 class KnownFile(NamedTuple):
@@ -48,8 +48,9 @@ class FileEntry:
     """A file to record: new, changed, touched, duplicate or moved.
 
     `digest` is the BLAKE3 of its bytes, hexadecimal. `metadata` and `embedding` `(d,)` float32
-    may be None where the catalogue already knows the digest. `moved_from` is the media id of the
-    row that takes this place, with its captions.
+    may be None where the catalogue already knows the digest. `regions` `(r, c)` int8 are its
+    region features, None where they are not wanted. `moved_from` is the media id of the row that
+    takes this place, with its captions.
     """
 
     relative: bytes
@@ -58,6 +59,7 @@ class FileEntry:
     digest: str
     metadata: MediaMetadata | None = None
     embedding: NDArray[np.float32] | None = None
+    regions: NDArray[np.int8] | None = None
     moved_from: int | None = None
 
 
@@ -77,7 +79,7 @@ class CatalogueBatch:
 
     `removals` are media ids; `resolved` are paths whose recorded failure is to be forgotten (the
     files are gone; an entry of `files` forgets the failure at its path by itself). `space` is
-    what the embeddings of `files` belong to.
+    what the embeddings of `files` belong to, `projection` what gave their regions.
     """
 
     root_id: int
@@ -86,6 +88,7 @@ class CatalogueBatch:
     failures: tuple[FailureEntry, ...] = ()
     resolved: tuple[bytes, ...] = ()
     space: Space | None = None
+    projection: RegionProjection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class PendingContent:
-    """A picture that has no embedding in some space yet, at one of its places."""
+    """A picture that lacks its embedding, or its regions, in some space, at one of its places."""
 
     content_id: int
     root_id: int
@@ -137,12 +140,16 @@ class CaptionsAdded:
 
 @dataclass(frozen=True, slots=True)
 class SpaceRecord:
-    """A space, and how many embeddings the catalogue holds in it."""
+    """A space, and how many embeddings the catalogue holds in it.
+
+    `n_with_regions` of the pictures have region features too.
+    """
 
     space: Space
     n_images: int
     n_captions: int
     is_default: bool
+    n_with_regions: int
 
 
 @dataclass(frozen=True, slots=True)

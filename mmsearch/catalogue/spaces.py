@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmsearch.catalogue.database import Database
 from mmsearch.catalogue.encoding import from_blobs
 from mmsearch.catalogue.records import SpaceRecord
+from mmsearch.catalogue.regions import Regions
 from mmsearch.catalogue.source import CatalogueSource, embedding_table
 from mmsearch.errors import CatalogueError
 from mmsearch.protocols import EmbeddingSource
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-class Spaces:
+class Spaces(Regions):
     """The part of the catalogue that knows the models its embeddings come from."""
 
     _db: Database
@@ -41,8 +42,15 @@ class Spaces:
             "(SELECT count(*) FROM caption_embeddings e WHERE e.space_id = s.space_id) AS texts "
             "FROM spaces s ORDER BY space_id"
         )
+        with_regions = self._region_counts()
         return [
-            SpaceRecord(_space(row), row["images"], row["texts"], bool(row["is_default"]))
+            SpaceRecord(
+                space=_space(row),
+                n_images=row["images"],
+                n_captions=row["texts"],
+                is_default=bool(row["is_default"]),
+                n_with_regions=with_regions.get(row["space_id"], 0),
+            )
             for row in rows
         ]
 

@@ -126,6 +126,32 @@ image_embeddings = _embeddings("image_embeddings", "contents.content_id")
 caption_embeddings = _embeddings("caption_embeddings", "captions.caption_id")
 EMBEDDING_TABLES = {Modality.IMAGE: image_embeddings, Modality.CAPTION: caption_embeddings}
 
+region_projections = Table(
+    "region_projections",
+    metadata,
+    Column("projection_id", Integer, primary_key=True),
+    Column("space_id", ForeignKey("spaces.space_id", ondelete="CASCADE"), nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("regions", Integer, nullable=False),
+    Column("dim", Integer, nullable=False),
+    UniqueConstraint("space_id", "digest"),
+)
+
+region_features = Table(
+    "region_features",
+    metadata,
+    Column("content_id", ForeignKey("contents.content_id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "projection_id",
+        ForeignKey("region_projections.projection_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("codes", BLOB, nullable=False),
+    PrimaryKeyConstraint("content_id", "projection_id"),
+    # For dropping a projection, and for counting what has it.
+    Index("ix_region_features_projection", "projection_id", "content_id"),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,

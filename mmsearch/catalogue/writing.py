@@ -1,4 +1,4 @@
-"""One batch into the catalogue: contents, embeddings, files, removals, failures."""
+"""One batch into the catalogue: contents, embeddings, regions, files, removals, failures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from mmsearch.catalogue.encoding import to_blobs
 from mmsearch.catalogue.records import BatchResult, CatalogueBatch, FileEntry
+from mmsearch.catalogue.region_writing import code_blobs, put_regions
 from mmsearch.catalogue.removal import drop_media, next_generation
 from mmsearch.catalogue.tables import EMBEDDING_TABLES, contents, failures, media, spaces
 from mmsearch.errors import CatalogueError
@@ -29,6 +30,7 @@ def write_batch(connection: Connection, batch: CatalogueBatch) -> BatchResult:
     known = _write_contents(connection, list(last_wins.values()))
     entries = [entry for entry in last_wins.values() if entry.digest in known]
     _write_embeddings(connection, batch.space, entries, known)
+    _write_regions(connection, batch, entries, known)
 
     moved = _move(connection, batch.root_id, entries, known, generation)
     removals = [media_id for media_id in batch.removals if media_id not in moved]
@@ -125,6 +127,23 @@ def _write_embeddings(
     stacked: Embeddings = np.stack(list(embedded.values()))
     rows = list(zip(embedded, to_blobs(stacked, space.dim), strict=True))
     put_embeddings(connection, Modality.IMAGE, space_row(connection, space), rows)
+
+
+def _write_regions(
+    connection: Connection,
+    batch: CatalogueBatch,
+    entries: Sequence[FileEntry],
+    known: dict[str, int],
+) -> None:
+    """Write the regions that came with files."""
+    found = {known[e.digest]: e.regions for e in entries if e.regions is not None}
+    if not found:
+        return
+    if batch.space is None or batch.projection is None:
+        raise CatalogueError("a batch with region features must name their space and projection")
+    blobs = code_blobs(np.stack(list(found.values())), batch.projection)
+    rows = list(zip(found, blobs, strict=True))
+    put_regions(connection, space_row(connection, batch.space), batch.projection, rows)
 
 
 def _move(

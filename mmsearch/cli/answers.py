@@ -80,8 +80,12 @@ def _note(session: Session, asked: QueryCommand, answer: Answer | CaptionAnswer)
 
     if not answer.hits:
         write_note(f"nothing {' and '.join(_restrictions(asked)) or 'found'}")
-    elif answer.matches is False and not (asked.json or asked.filepath or asked.null):
+        return
+    for_people = not (asked.json or asked.filepath or asked.null)
+    if answer.matches is False and for_people:
         write_note("nothing looks like that: these are the closest")
+    if asked.budget_ms is not None and for_people:
+        write_note(f"reranked {answer.reranked} hits within {asked.budget_ms:g} ms")
 
 
 def _restrictions(asked: QueryCommand) -> list[str]:

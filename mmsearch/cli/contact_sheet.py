@@ -29,7 +29,7 @@ NOTHING = '    <li class="none">Nothing found.</li>\n'
 CARD = Template("""\
     <li>
       <a class="picture" href="$link">$picture</a>
-      <p class="line"><b>$rank</b><span class="score" title="cosine">$score</span></p>
+      <p class="line"><b>$rank</b>$scores</p>
       <p class="path" title="$path"><b>$name</b>$folder</p>
       <p class="facts">$facts</p>
     </li>
@@ -92,12 +92,21 @@ def _card(hit: Hit, settings: Settings) -> str:
         link=html.escape(media.path.as_uri()),
         picture=_picture(media.path, name, THUMBNAIL_PX, settings),
         rank=hit.rank,
-        score=f"{hit.score:.3f}",
+        scores=_scores(hit),
         path=html.escape(path),
         folder=html.escape(path.removesuffix(name)),
         name=html.escape(name),
         facts=html.escape(" · ".join(facts)),
     )
+
+
+def _scores(hit: Hit) -> str:
+    """The cosine, and the rerank score before it where there is one."""
+    cosine = f'<span class="score" title="cosine">{hit.score:.3f}</span>'
+    if hit.rerank_score is None:
+        return cosine
+    title = f"rerank score; number {hit.dual_rank} by cosine"
+    return f'<span class="score" title="{title}">{hit.rerank_score:.3f}</span> {cosine}'
 
 
 def _picture(path: Path, name: str, max_px: int, settings: Settings) -> str:

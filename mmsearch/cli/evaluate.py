@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmsearch.cli.help import Example
-from mmsearch.cli.options import command_of
+from mmsearch.cli.options import command_of, optional_integer
 from mmsearch.cli.session import Session
 
 if TYPE_CHECKING:
-    from mmsearch.evaluation import EvaluationReport, SkippedPicture
+    from mmsearch.config import Settings
+    from mmsearch.evaluation import EvaluationReport, Recalls, RerankReport, SkippedPicture
+    from mmsearch.protocols import CrossEncoder, DualEncoder
 
 EXAMPLES = (
     Example(
@@ -25,7 +27,13 @@ EXAMPLES = (
         "mmsearch evaluate captions.csv --images photos --split all --json --plot recall.png",
         "the numbers as JSON, the recall curve as a picture",
     ),
+    Example(
+        "mmsearch evaluate captions.csv --images photos --split all --rerank 10",
+        "before and after reranking the first 10 hits",
+    ),
 )
+RERANKED = 50
+"""First hits that a bare --rerank reranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,21 @@ class EvaluateCommand:
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes that decode pictures.")
     ] = None
+    rerank: Annotated[
+        int | None,
+        typer.Option(
+            "--rerank",
+            metavar=optional_integer(RERANKED),
+            min=1,
+            max=1000,
+            show_default=False,
+            help=f"Measure the reranker too, on the first N hits ({RERANKED} if not given).",
+        ),
+    ] = None
+    reranker: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Another reranker than the one in the model's directory."),
+    ] = None
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the recall curves into a PNG file.")
@@ -66,7 +89,9 @@ def command(session: Session, asked: EvaluateCommand) -> None:
 
     R@K: queries, in percent, with a right answer among the first K. An image query is right
     when any of its captions is. medR: median rank of the first right answer. MRR: mean of one
-    over that rank, in percent. rsum: the sum of the six R@K.
+    over that rank, in percent. rsum: the sum of the six R@K. With --rerank each line also tells
+    what becomes of it when a cross encoder reorders the first N hits, and the ceiling: queries,
+    in percent, with a right answer among these N.
     """
     from mmsearch.cli.output import write_line, write_note
 
@@ -88,13 +113,14 @@ def _measure(session: Session, asked: EvaluateCommand) -> EvaluationReport:
     """The report, with a live line while pictures are embedded."""
     from mmsearch.cli.pictures import decode_limits
     from mmsearch.cli.progress import live_line
-    from mmsearch.config import DEFAULT_MODEL
     from mmsearch.datasets import read_captions
-    from mmsearch.encoders import EncoderOptions, load_dual_encoder
     from mmsearch.evaluation import EvaluationOptions, evaluate
 
     settings = session.settings(
-        model=asked.model, batch_size=asked.batch_size, decode_workers=asked.workers
+        model=asked.model,
+        batch_size=asked.batch_size,
+        decode_workers=asked.workers,
+        reranker=asked.reranker,
     )
     data = read_captions(asked.data)
     options = EvaluationOptions(
@@ -105,15 +131,29 @@ def _measure(session: Session, asked: EvaluateCommand) -> EvaluationReport:
         limits=decode_limits(settings),
         limit=asked.limit,
     )
-    runtime = EncoderOptions(
-        cache_dir=settings.cache,
-        device=settings.device,
-        precision=settings.precision,
-        batch_size=settings.batch_size,
-    )
     with live_line(quiet=session.quiet) as line:
-        encoder = load_dual_encoder(settings.model or DEFAULT_MODEL, runtime)
-        return evaluate(data, encoder, options, partial(line.show, "embedding"))
+        encoder, reranker = _load(settings, with_reranker=bool(asked.rerank or asked.reranker))
+        return evaluate(data, encoder, options, line.show, reranker, asked.rerank or RERANKED)
+
+
+def _load(settings: Settings, *, with_reranker: bool) -> tuple[DualEncoder, CrossEncoder | None]:
+    """The model to measure, and its reranker where that is to be measured too.
+
+    Raises:
+        QueryError: The model has no reranker.
+    """
+    from mmsearch.engine.encoder_models import EncoderModels
+    from mmsearch.engine.reranker_models import RerankerModels
+    from mmsearch.errors import QueryError
+
+    models, rerankers = EncoderModels(settings), RerankerModels(settings)
+    name = settings.model or models.default_name()
+    if not with_reranker:
+        return models.load(name), None
+    source = rerankers.for_space(models.space(name))
+    if source is None:
+        raise QueryError(f"model '{name}' has no reranker: name one with --reranker DIR")
+    return models.load_with_regions(name, source.projection), rerankers.load(source)
 
 
 def skipped_text(skipped: SkippedPicture) -> str:
@@ -124,9 +164,8 @@ def skipped_text(skipped: SkippedPicture) -> str:
 
 
 def report_lines(report: EvaluationReport) -> list[str]:
-    """The report as a small table."""
+    """The report as a small table, and one more of what reranking makes of it."""
     from mmsearch.cli.wording import count_text
-    from mmsearch.evaluation.report import KS
 
     lines = [
         f"{report.dataset}, {report.split}: {count_text(report.n_images, 'picture')}, "
@@ -137,6 +176,42 @@ def report_lines(report: EvaluationReport) -> list[str]:
         ("text → image", report.text_to_image),
         ("image → text", report.image_to_text),
     ):
-        cells = [*(recalls.r_at(k) for k in KS), recalls.med_r, recalls.mrr]
-        lines.append(f"{name:<14}" + "".join(f"{cell:>7.1f}" for cell in cells))
-    return [*lines, f"rsum {report.rsum:.1f}"]
+        lines.append(f"{name:<14}" + "".join(f"{cell:>7.1f}" for cell in _cells(recalls)))
+    reranked = [] if report.reranked is None else _reranked_lines(report, report.reranked)
+    return [*lines, f"rsum {report.rsum:.1f}", *reranked]
+
+
+def _cells(recalls: Recalls) -> list[float]:
+    """The five numbers of a row."""
+    from mmsearch.evaluation.report import KS
+
+    return [*(recalls.r_at(k) for k in KS), recalls.med_r, recalls.mrr]
+
+
+def _reranked_lines(report: EvaluationReport, reranked: RerankReport) -> list[str]:
+    """Each number before → after, for every depth, beside the ceiling."""
+    names = "".join(f"{name:>15}" for name in ("R@1", "R@5", "R@10", "medR", "MRR"))
+    lines = [
+        "",
+        f"reranked, {reranked.ms_per_query:.1f} ms a query for the first {reranked.deepest.k}",
+        f"{'':<14}{'first':>6}{names}{'ceiling':>9}",
+    ]
+    for depth in reranked.depths:
+        after, ceiling = depth.metrics, depth.ceiling
+        lines += [
+            f"{'text → image':<14}{depth.k:>6}"
+            f"{_moves(_cells(report.text_to_image), _cells(after.text_to_image))}"
+            f"{ceiling.text_to_image:>9.1f}",
+            f"{'image → text':<14}{depth.k:>6}"
+            f"{_moves(_cells(report.image_to_text), _cells(after.image_to_text))}"
+            f"{ceiling.image_to_text:>9.1f}",
+            f"{'rsum':<14}{depth.k:>6}{_moves([report.rsum], [after.rsum])}",
+        ]
+    return lines
+
+
+def _moves(before: Sequence[float], after: Sequence[float]) -> str:
+    """Columns of numbers and what became of them."""
+    return "".join(
+        f"{f'{old:.1f} → {new:.1f}':>15}" for old, new in zip(before, after, strict=True)
+    )

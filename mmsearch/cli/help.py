@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand
 
+from mmsearch.cli.options import with_defaults
+
 if TYPE_CHECKING:  # Typer gives these types no public name
     from typer._click import Context, HelpFormatter, Parameter
 
@@ -32,6 +34,11 @@ def examples_text(examples: tuple[Example, ...]) -> str:
 
 class GroupedCommand(TyperCommand):
     """A command whose help keeps the groups its options name and the lines of its examples."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """The arguments that are left, once options that may stand alone have their value."""
+        metavars = {name: param.metavar or "" for param in self.params for name in param.opts}
+        return super().parse_args(ctx, with_defaults(args, metavars))
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         """The usage line's parts, without the braces Typer puts around what is required."""

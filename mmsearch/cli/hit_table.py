@@ -19,52 +19,62 @@ WIDE = 72
 
 
 def write_hits(hits: Sequence[Hit]) -> None:
-    """Write rank, score, path, size and date of each picture."""
+    """Write rank, score, path, size and date of each picture, and the rerank score if any.
+
+    That comes last in a pipe, where programs count columns; `score` is always the cosine.
+    """
     if is_terminal():
         _write_hit_table(hits)
         return
+    reranked = _any_reranked(hits)
     for hit in hits:
         media = hit.media
-        row = (hit.rank, f"{_score(hit):.3f}", shown(media.path))
-        write_line("\t".join(map(str, (*row, size_text(media.size_bytes), date_text(media)))))
+        facts = (shown(media.path), size_text(media.size_bytes), date_text(media))
+        _write_row(hit, facts, reranked=reranked)
 
 
 def write_caption_hits(hits: Sequence[CaptionHit]) -> None:
-    """Write rank, score, caption and path of each caption; a free caption has no path."""
+    """Write rank, score, caption and path of each caption, and the rerank score if any.
+
+    A free caption has no path.
+    """
     if is_terminal():
         _write_caption_table(hits)
         return
+    reranked = _any_reranked(hits)
     for hit in hits:
         media = hit.caption.media
         path = "" if media is None else shown(media.path)
-        write_line(f"{hit.rank}\t{_score(hit):.3f}\t{_one_line(hit.caption.text)}\t{path}")
+        _write_row(hit, (_one_line(hit.caption.text), path), reranked=reranked)
 
 
 def _write_hit_table(hits: Sequence[Hit]) -> None:
     """The table for a terminal; a narrow one has no size and date, a path is never cut."""
     console = result_console()
     wide = console.width >= WIDE
-    table = _new_table()
+    reranked = _any_reranked(hits)
+    table = _new_table(reranked=reranked)
     table.add_column("path", overflow="fold", ratio=1)
     if wide:
         table.add_column("size", justify="right", no_wrap=True)
         table.add_column("date", no_wrap=True)
     for hit in hits:
         facts = [size_text(hit.media.size_bytes), date_text(hit.media)] if wide else []
-        table.add_row(str(hit.rank), f"{_score(hit):.3f}", path_text(hit.media), *facts)
+        table.add_row(*_scores(hit, reranked=reranked), path_text(hit.media), *facts)
     if hits:
         console.print(table)
 
 
 def _write_caption_table(hits: Sequence[CaptionHit]) -> None:
     """The table of captions for a terminal."""
-    table = _new_table()
+    reranked = _any_reranked(hits)
+    table = _new_table(reranked=reranked)
     table.add_column("caption", overflow="fold", ratio=3)
     table.add_column("path", overflow="fold", ratio=2)
     for hit in hits:
         media = hit.caption.media
         path = "" if media is None else path_text(media)
-        table.add_row(str(hit.rank), f"{_score(hit):.3f}", _one_line(hit.caption.text), path)
+        table.add_row(*_scores(hit, reranked=reranked), _one_line(hit.caption.text), path)
     if hits:
         result_console().print(table)
 
@@ -80,20 +90,37 @@ def path_text(media: MediaRecord) -> Text:
     return text
 
 
-def _new_table() -> Table:
-    """A table with the columns rank and score."""
+def _new_table(*, reranked: bool) -> Table:
+    """A table with the columns rank and score, and rerank where hits were reranked."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)
+    if reranked:
+        table.add_column("rerank", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     return table
 
 
-def _score(hit: Hit | CaptionHit) -> float:
-    """The score the order follows: the rerank score where there is one."""
-    return hit.score if hit.rerank_score is None else hit.rerank_score
+def _any_reranked(hits: Sequence[Hit | CaptionHit]) -> bool:
+    return any(hit.rerank_score is not None for hit in hits)
+
+
+def _scores(hit: Hit | CaptionHit, *, reranked: bool) -> list[str]:
+    """The first cells of a row: the score that the order follows stands first."""
+    rerank = [_rerank_text(hit)] if reranked else []
+    return [str(hit.rank), *rerank, f"{hit.score:.3f}"]
+
+
+def _rerank_text(hit: Hit | CaptionHit) -> str:
+    return "" if hit.rerank_score is None else f"{hit.rerank_score:.3f}"
+
+
+def _write_row(hit: Hit | CaptionHit, facts: Sequence[str], *, reranked: bool) -> None:
+    """Write a hit as one tabbed line."""
+    rerank = [_rerank_text(hit)] if reranked else []
+    write_line("\t".join([str(hit.rank), f"{hit.score:.3f}", *facts, *rerank]))
 
 
 def _one_line(text: str) -> str:

@@ -64,6 +64,25 @@ class IndexCommand:
             rich_help_panel="Speed and model",
         ),
     ] = None
+    rerank_features: Annotated[
+        bool | None,
+        typer.Option(
+            "--rerank-features/--no-rerank-features",
+            show_default=False,
+            help="Keep what a reranker reads of each picture, up to 4 KB; default: where the "
+            "model has a reranker.",
+            rich_help_panel="Speed and model",
+        ),
+    ] = None
+    reranker: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default=False,
+            help="Keep what this reranker reads, instead of the model's own.",
+            rich_help_panel="Speed and model",
+        ),
+    ] = None
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -93,7 +112,10 @@ def command(session: Session, asked: IndexCommand) -> None:
     A missing folder is marked offline, not forgotten: 'mmsearch remove' forgets.
     """
     with session.library(
-        model=asked.model, batch_size=asked.batch_size, decode_workers=asked.workers
+        model=asked.model,
+        reranker=asked.reranker,
+        batch_size=asked.batch_size,
+        decode_workers=asked.workers,
     ) as library:
         summary = _run(session, asked, library)
     _tell(session, asked, summary)
@@ -115,6 +137,7 @@ def _run(session: Session, asked: IndexCommand, library: Library) -> IndexSummar
         captions=tuple(asked.captions),
         exclude=tuple(asked.exclude),
         include_hidden=asked.include_hidden,
+        rerank_features=asked.rerank_features,
     )
     with live_line(quiet=session.quiet) as line:
         return library.index(paths, options, IndexingProgress(line))

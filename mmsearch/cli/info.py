@@ -56,7 +56,9 @@ def info_rows(info: MediaInfo) -> list[tuple[str, str]]:
         rows += _media_rows(info.media)
     rows += [("caption", " ".join(caption.text.split())) for caption in info.captions]
     rows += [("copy", shown(copy.path)) for copy in info.copies]
-    rows += [("model", f"{space.name} ({space.dim} dimensions)") for space in info.spaces]
+    for space in info.spaces:
+        regions = ", rerank features" if space in info.region_spaces else ""
+        rows.append(("model", f"{space.name} ({space.dim} dimensions{regions})"))
     return rows
 
 

@@ -14,14 +14,14 @@ Json: TypeAlias = dict[str, object]
 
 
 def hit_json(hit: Hit) -> Json:
-    """`rank, score, path, media_id` and, when reranked, `rerank_score`."""
+    """`rank, score, path, media_id` and, when reranked, `rerank_score` and `dual_rank`."""
     shape: Json = {
         "rank": hit.rank,
         "score": round(hit.score, 6),
         "path": str(hit.media.path),
         "media_id": hit.media.media_id,
     }
-    return _with_rerank(shape, hit.rerank_score)
+    return _with_rerank(shape, hit)
 
 
 def caption_hit_json(hit: CaptionHit) -> Json:
@@ -34,7 +34,7 @@ def caption_hit_json(hit: CaptionHit) -> Json:
         "media_id": None if media is None else media.media_id,
         "caption": hit.caption.text,
     }
-    return _with_rerank(shape, hit.rerank_score)
+    return _with_rerank(shape, hit)
 
 
 def summary_json(summary: IndexSummary) -> Json:
@@ -77,6 +77,7 @@ def status_json(status: LibraryStatus) -> Json:
                 "default": one.is_default,
                 "images": one.n_images,
                 "captions": one.n_captions,
+                "with_rerank_features": one.n_with_regions,
                 "vectors_size_bytes": one.vectors_size_bytes,
             }
             for one in status.spaces
@@ -106,7 +107,10 @@ def info_json(info: MediaInfo) -> Json:
         "failure": None if info.failure is None else failure_json(info.failure),
         "captions": [caption.text for caption in info.captions],
         "copies": [str(copy.path) for copy in info.copies],
-        "spaces": [space_json(space) for space in info.spaces],
+        "spaces": [
+            {**space_json(space), "rerank_features": space in info.region_spaces}
+            for space in info.spaces
+        ],
     }
 
 
@@ -134,6 +138,8 @@ def removed_json(path: Path, removed: int) -> Json:
     return {"path": str(path), "removed": removed}
 
 
-def _with_rerank(shape: Json, rerank_score: float | None) -> Json:
-    """The shape, with the rerank score where there is one."""
-    return shape if rerank_score is None else {**shape, "rerank_score": round(rerank_score, 6)}
+def _with_rerank(shape: Json, hit: Hit | CaptionHit) -> Json:
+    """The shape, with the rerank score and the rank before it, where there is one."""
+    if hit.rerank_score is None:
+        return shape
+    return {**shape, "rerank_score": round(hit.rerank_score, 6), "dual_rank": hit.dual_rank}

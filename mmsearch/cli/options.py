@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, get_type_hints
 
 import typer
@@ -12,6 +13,9 @@ import typer
 from mmsearch.cli.session import Session
 
 OptionsT = TypeVar("OptionsT")
+
+_OPTIONAL_INTEGER = re.compile(r"\[N=(\d+)\]")
+_INTEGER = re.compile(r"[+-]?\d+")
 
 
 def command_of(
@@ -49,6 +53,30 @@ def command_of(
         return command
 
     return decorate
+
+
+def optional_integer(default: int) -> str:
+    """The metavar of an option that may stand alone and then means `default`.
+
+    `GroupedCommand` knows it by that, as Typer has no such options.
+    """
+    return f"[N={default}]"
+
+
+def with_defaults(arguments: Sequence[str], metavars: Mapping[str, str]) -> list[str]:
+    """Arguments in which every option of `metavars` that stands alone has got its default.
+
+    Only an integer right after it is its value: `--rerank "a dog"` leaves the text alone.
+    """
+    completed: list[str] = []
+    for at, argument in enumerate(arguments):
+        if argument == "--":
+            return [*completed, *arguments[at:]]
+        default = _OPTIONAL_INTEGER.fullmatch(metavars.get(argument, ""))
+        following = arguments[at + 1] if at + 1 < len(arguments) else ""
+        alone = default is not None and not _INTEGER.fullmatch(following)
+        completed.append(f"{argument}={default[1]}" if alone and default else argument)
+    return completed
 
 
 def _default(field: dataclasses.Field[object]) -> object:

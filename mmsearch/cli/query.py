@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mmsearch.cli.help import Example
-from mmsearch.cli.options import command_of
+from mmsearch.cli.options import command_of, optional_integer
 from mmsearch.cli.session import Session
 
 if TYPE_CHECKING:
@@ -32,9 +32,14 @@ EXAMPLES = (
     Example('mmsearch query "an animal" --json', "one JSON object a line, for programs"),
     Example('mmsearch query "an animal" -0 | xargs -0 ls -l', "paths only, safe for any name"),
     Example('mmsearch query "a person" --html hits.html', "a page of pictures to look at"),
+    Example('mmsearch query "an animal" --rerank 20', "the first 20 in a cross encoder's order"),
+    Example('mmsearch query "an animal" --no-rerank', "in the order of the cosine alone"),
 )
 FILTERS = "Filters"
+RERANKING = "Reranking"
 OUTPUT = "Output"
+RERANKED = 50
+"""First hits that a bare --rerank reranks: the engine's usual number."""
 MAX_OPENED = 5
 """So many viewers are opened at most."""
 
@@ -121,6 +126,40 @@ class QueryCommand:
     model: Annotated[
         str | None, typer.Option(metavar="NAME|DIR", help="Ask the embeddings of this model.")
     ] = None
+    rerank: Annotated[
+        int | None,
+        typer.Option(
+            "--rerank",
+            metavar=optional_integer(RERANKED),
+            min=1,
+            max=1000,
+            show_default=False,
+            help="Have a cross encoder read the first N hits and put them in its order "
+            f"({RERANKED} if not given). Done of itself where the model's reranker helps.",
+            rich_help_panel=RERANKING,
+        ),
+    ] = None
+    no_rerank: Annotated[
+        bool,
+        typer.Option("--no-rerank", help="In the order of the cosine.", rich_help_panel=RERANKING),
+    ] = False
+    budget_ms: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T",
+            min=0,
+            help="Rerank for T milliseconds at most; what was not read by then stays as it was.",
+            rich_help_panel=RERANKING,
+        ),
+    ] = None
+    reranker: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Another reranker than the one in the model's directory.",
+            rich_help_panel=RERANKING,
+        ),
+    ] = None
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel=OUTPUT)
     ] = False
@@ -161,7 +200,8 @@ class QueryCommand:
 def command(session: Session, asked: QueryCommand) -> None:
     """Find pictures by words, by a picture, or both; with --to captions, find captions.
 
-    The score is the cosine of question and answer. A picture never finds itself.
+    The score is the cosine of question and answer. A picture never finds itself. A cross encoder
+    reads the question and each of the first hits together: slower, and better at their order.
     """
     from mmsearch.cli.answers import show_captions, show_images
     from mmsearch.cli.question import Question
@@ -170,7 +210,7 @@ def command(session: Session, asked: QueryCommand) -> None:
     _check(asked)
     question = Question.of(asked.text, asked.image, tuple(asked.plus), tuple(asked.minus))
     request = QueryRequest.of(question.text, _options(asked, question))
-    with session.library(model=asked.model) as library:
+    with session.library(model=asked.model, reranker=asked.reranker) as library:
         if asked.to is Target.CAPTIONS:
             show_captions(session, asked, library.answer_captions(request))
         else:
@@ -186,6 +226,8 @@ def _options(asked: QueryCommand, question: Question) -> QueryOptions:
         "minus": question.minus,
         "k": asked.top,
         "min_score": asked.min_score,
+        "rerank": 0 if asked.no_rerank else asked.rerank,
+        "budget_ms": asked.budget_ms,
         "under": asked.under,
         "taken_from": asked.taken_from,
         "taken_to": asked.taken_to,
@@ -205,6 +247,8 @@ def _check(asked: QueryCommand) -> None:
         raise typer.BadParameter(f"{' and '.join(chosen)} exclude each other: give one")
     if asked.preview and chosen:
         raise typer.BadParameter(f"--preview and {chosen[0]} exclude each other: give one")
+    if asked.no_rerank and asked.rerank is not None:
+        raise typer.BadParameter("--rerank and --no-rerank exclude each other: give one")
     pictures_only = {
         "-f": asked.filepath,
         "-0": asked.null,

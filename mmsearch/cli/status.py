@@ -82,6 +82,8 @@ def status_lines(status: LibraryStatus) -> list[str]:
         lines.append(f"folder    {shown(root.path)}  ({count_text(root.n_files, 'file')}{state})")
     for one in status.spaces:
         counts = f"{count_text(one.n_images, 'picture')}, {count_text(one.n_captions, 'caption')}"
+        if one.n_with_regions:
+            counts = f"{counts}, {one.n_with_regions:,} with rerank features"
         usual = ", default" if one.is_default else ""
         size = size_text(one.vectors_size_bytes)
         lines.append(f"model     {one.space.name}  ({counts}, {size}{usual})")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from mmsearch.encoders.tokenize import TokenizerRules
 from mmsearch.errors import ModelError
 from mmsearch.runtime.export_folder import renamed_into
 from mmsearch.runtime.quiet import import_openvino
-from mmsearch.types import Space
+from mmsearch.types import RegionProjection, Space
 
 if TYPE_CHECKING:
     from mmsearch.encoders.torch_model import LoadedModel
@@ -40,10 +42,16 @@ class ExportedModel:
     rules: TokenizerRules | None
 
 
-def exported_model(source: ModelSource, space: Space, cache_dir: Path) -> ExportedModel:
+def exported_model(
+    source: ModelSource,
+    space: Space,
+    cache_dir: Path,
+    projection: RegionProjection | None = None,
+) -> ExportedModel:
     """The OpenVINO export of `source`, made now if the cache has none.
 
-    Two processes may export at once: each writes beside and renames; the first one stays.
+    Two processes may export at once: each writes beside and renames; the first one stays. An
+    export that is made for `projection` has its image tower with regions from the start.
 
     Raises:
         ModelError: The model cannot be exported or the cache cannot be written.
@@ -57,7 +65,7 @@ def exported_model(source: ModelSource, space: Space, cache_dir: Path) -> Export
     logger.info("preparing model '%s' for this processor, once", source.name)
     try:
         with renamed_into(final, MANIFEST_FILE) as folder:
-            rules = _export(source, folder)
+            rules = _export(source, folder, projection)
             _write_manifest(folder, source, version, rules)
     except OSError as exc:
         raise ModelError(
@@ -69,15 +77,57 @@ def exported_model(source: ModelSource, space: Space, cache_dir: Path) -> Export
     return found
 
 
-def _export(source: ModelSource, folder: Path) -> TokenizerRules | None:
-    """Write both towers and the tokenizer of `source` into `folder`."""
+def exported_region_tower(
+    source: ModelSource, exported: ExportedModel, projection: RegionProjection
+) -> Path:
+    """The image tower of `exported` that gives regions too, made now if it is not there.
+
+    It takes `(n, h, w, 3)` uint8 and gives `(n, d)` float32, not normalised, and codes
+    `(n, r, c)` int8.
+
+    Raises:
+        ModelError: It cannot be exported or written.
+    """
+    final = exported.directory / f"{_region_tower(projection)}.xml"
+    if final.is_file():
+        return final
     from mmsearch.encoders.torch_model import load_torch_model
-    from mmsearch.encoders.towers import write_towers
+    from mmsearch.encoders.towers import write_region_tower
+
+    logger.info("preparing region features of model '%s', once", source.name)
+    loaded = load_torch_model(source)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".regions-", dir=final.parent) as beside:
+            write_region_tower(loaded, projection, final.stem, Path(beside))
+            # The description comes last: where it is, its numbers are.
+            for name in (final.with_suffix(".bin").name, final.name):
+                with Path(beside, name).open("rb") as stream:
+                    os.fsync(stream.fileno())
+                Path(beside, name).replace(final.parent / name)
+    except OSError as exc:
+        raise ModelError(
+            f"cache {final.parent} cannot be written ({exc}): free space or set MMSEARCH_CACHE"
+        ) from exc
+    return final
+
+
+def _region_tower(projection: RegionProjection) -> str:
+    return f"regions-{projection.key}"
+
+
+def _export(
+    source: ModelSource, folder: Path, projection: RegionProjection | None
+) -> TokenizerRules | None:
+    """Write the towers and the tokenizer of `source` into `folder`."""
+    from mmsearch.encoders.torch_model import load_torch_model
+    from mmsearch.encoders.towers import write_region_tower, write_towers
     from mmsearch.encoders.vocabulary import write_tokenizer
 
     loaded: LoadedModel = load_torch_model(source)
     rules = write_tokenizer(loaded, folder)
     write_towers(loaded, folder)
+    if projection is not None:
+        write_region_tower(loaded, projection, _region_tower(projection), folder)
     return rules
 
 

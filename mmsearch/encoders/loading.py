@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 from mmsearch.encoders.digest import space_of
 from mmsearch.encoders.sources import ModelSource, resolve_model
 from mmsearch.errors import ModelError
-from mmsearch.protocols import DualEncoder
-from mmsearch.types import Space
+from mmsearch.protocols import DualEncoder, RegionEncoder
+from mmsearch.runtime.cuda import may_have_cuda
+from mmsearch.types import RegionProjection, Space
 
 logger = logging.getLogger(__name__)
 
@@ -34,28 +33,48 @@ class EncoderOptions:
     batch_size: int = 32
 
 
-def load_dual_encoder(name: str, options: EncoderOptions) -> DualEncoder:
+@overload
+def load_dual_encoder(
+    name: str, options: EncoderOptions, projection: RegionProjection
+) -> RegionEncoder: ...
+
+
+@overload
+def load_dual_encoder(
+    name: str, options: EncoderOptions, projection: None = None
+) -> DualEncoder: ...
+
+
+def load_dual_encoder(
+    name: str, options: EncoderOptions, projection: RegionProjection | None = None
+) -> DualEncoder:
     """The model called `name`, ready to embed: torch on CUDA, OpenVINO on the CPU.
 
+    With a projection it is a `RegionEncoder`.
+
     Raises:
-        ModelError: The model cannot be found, read or run here.
+        ModelError: The model cannot be found, read or run here, or lacks what is tapped.
     """
     source = resolve_model(name, options.cache_dir)
     space = space_of(source)
-    if options.device == "cuda" or (options.device == "auto" and _may_have_cuda()):
-        encoder = _on_cuda(source, space, options)
+    if options.device == "cuda" or (options.device == "auto" and may_have_cuda()):
+        encoder = _on_cuda(source, space, options, projection)
         if encoder is not None:
             return encoder
     from mmsearch.encoders.export import exported_model
-    from mmsearch.encoders.openvino_runtime import OpenVinoEncoder
+    from mmsearch.encoders.openvino_runtime import OpenVinoEncoder, OpenVinoRegionEncoder
     from mmsearch.runtime.compiled import CompileOptions
 
-    exported = exported_model(source, space, options.cache_dir)
+    exported = exported_model(source, space, options.cache_dir, projection)
     compile_options = CompileOptions(options.precision, options.threads)
-    return OpenVinoEncoder(source, space, exported, compile_options)
+    if projection is None:
+        return OpenVinoEncoder(source, space, exported, compile_options)
+    return OpenVinoRegionEncoder(source, space, exported, compile_options, projection)
 
 
-def _on_cuda(source: ModelSource, space: Space, options: EncoderOptions) -> DualEncoder | None:
+def _on_cuda(
+    source: ModelSource, space: Space, options: EncoderOptions, projection: RegionProjection | None
+) -> DualEncoder | None:
     """The model on the GPU in half precision; None where torch cannot use it and need not."""
     import torch
 
@@ -67,20 +86,10 @@ def _on_cuda(source: ModelSource, space: Space, options: EncoderOptions) -> Dual
         logger.info("torch cannot use the GPU of this machine: running on the CPU")
         return None
     from mmsearch.encoders.torch_model import load_torch_model
-    from mmsearch.encoders.torch_runtime import TorchEncoder
+    from mmsearch.encoders.torch_runtime import TorchEncoder, TorchRegionEncoder
 
     precision = "fp16" if options.precision == "auto" else options.precision
-    return TorchEncoder(space, load_torch_model(source, "cuda"), precision, options.batch_size)
-
-
-def _may_have_cuda() -> bool:
-    """Whether an NVIDIA driver sees a device, asked of the driver itself: torch takes seconds."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(library)
-        count = ctypes.c_int()
-        if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-            return False
-    except (OSError, AttributeError):
-        return False
-    return count.value > 0
+    loaded = load_torch_model(source, "cuda")
+    if projection is None:
+        return TorchEncoder(space, loaded, precision, options.batch_size)
+    return TorchRegionEncoder(space, loaded, projection, precision, options.batch_size)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,6 +14,7 @@ import torch
 from mmsearch.encoders.definition import CONFIG_FILE, TEXT_FILES, WEIGHTS_FILE, Json, read_json
 from mmsearch.encoders.torch_model import LoadedModel
 from mmsearch.errors import ModelError
+from mmsearch.runtime.whole_file import write_whole
 
 
 def save_model_directory(loaded: LoadedModel, out: Path, *, half: bool = True) -> Path:
@@ -49,9 +48,9 @@ def write_model_directory(
         out.mkdir(parents=True, exist_ok=True)
         for file in files:
             if file.parent.absolute() != out.absolute():
-                _replace(out / file.name, partial(shutil.copyfile, file))
-        _replace(out / CONFIG_FILE, lambda path: path.write_text(definition, "utf-8"))
-        _replace(out / WEIGHTS_FILE, lambda path: _write_weights(model, path, half=half))
+                write_whole(out / file.name, partial(shutil.copyfile, file))
+        write_whole(out / CONFIG_FILE, lambda path: path.write_text(definition, "utf-8"))
+        write_whole(out / WEIGHTS_FILE, lambda path: _write_weights(model, path, half=half))
     except OSError as exc:
         raise ModelError(
             f"model directory {out} cannot be written ({exc}): free space or choose another"
@@ -85,18 +84,3 @@ def _stored(value: torch.Tensor, *, half: bool) -> torch.Tensor:
     if half and value.is_floating_point() and value.ndim > 1:
         return value.half().contiguous()
     return value.contiguous().clone()  # a copy: safetensors refuses tensors that share memory
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside `path`, flush to disk, rename."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(descriptor)
-    beside = Path(name)
-    try:
-        write(beside)
-        beside.chmod(0o644)
-        with beside.open("rb") as stream:
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

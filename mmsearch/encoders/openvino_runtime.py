@@ -5,12 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from mmsearch.encoders.definition import TOKENIZER_FILE
-from mmsearch.encoders.export import IMAGE_TOWER, TEXT_TOWER, ExportedModel
-from mmsearch.encoders.rows import check_images, normalised
+from mmsearch.encoders.export import (
+    IMAGE_TOWER,
+    TEXT_TOWER,
+    ExportedModel,
+    exported_region_tower,
+)
+from mmsearch.encoders.rows import check_images, empty_with_regions, normalised
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.tokenize import FileTokenizer, TextBatcher
 from mmsearch.runtime.compiled import (
@@ -19,7 +26,7 @@ from mmsearch.runtime.compiled import (
     available_cores,
     compile_tower,
 )
-from mmsearch.types import Embeddings, ImageTensor, Space
+from mmsearch.types import Embeddings, ImageTensor, RegionCodes, RegionProjection, Space
 
 _IMAGES_A_PASS = 4
 """Pictures in one request: more of them fall out of the processor's cache (measured)."""
@@ -50,9 +57,7 @@ class OpenVinoEncoder:
         check_images(images, self._space.input)
         if not len(images):
             return np.empty((0, self._space.dim), np.float32)
-        starts = range(0, len(images), _IMAGES_A_PASS)
-        batches = [images[start : start + _IMAGES_A_PASS] for start in starts]
-        return normalised(np.concatenate(self._image_tower().run(batches)))
+        return normalised(np.concatenate(self._image_tower().run(_passes(images))))
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings `(n, d)` of `n` texts; longer ones are cut at the context length."""
@@ -68,20 +73,24 @@ class OpenVinoEncoder:
     def _image_tower(self) -> CompiledTower:
         with self._loading:
             if self._image is None:
-                # One thread a pass beats all threads on one: small layers do not split well.
-                cores = self._options.threads or available_cores()
-                self._image = self._compiled(IMAGE_TOWER, min(cores, _MOST_PASSES_AT_ONCE))
+                self._image = self._compiled_for_images(
+                    self._exported.directory / f"{IMAGE_TOWER}.xml"
+                )
             return self._image
 
     def _text_tower(self) -> tuple[TextBatcher, CompiledTower]:
         with self._loading:
             if self._text is None:
-                self._text = self._batcher(), self._compiled(TEXT_TOWER, 1)
+                file = self._exported.directory / f"{TEXT_TOWER}.xml"
+                self._text = self._batcher(), compile_tower(file, self._options)
             return self._text
 
-    def _compiled(self, tower: str, parallel: int) -> CompiledTower:
-        file = self._exported.directory / f"{tower}.xml"
-        return compile_tower(file, replace(self._options, parallel=parallel))
+    def _compiled_for_images(self, file: Path) -> CompiledTower:
+        # One thread a pass beats all threads on one: small layers do not split well.
+        cores = self._options.threads or available_cores()
+        return compile_tower(
+            file, replace(self._options, parallel=min(cores, _MOST_PASSES_AT_ONCE))
+        )
 
     def _batcher(self) -> TextBatcher:
         """The exported tokenizer, or open_clip's own where only that will do."""
@@ -93,3 +102,46 @@ class OpenVinoEncoder:
         from mmsearch.encoders.torch_model import open_clip_batcher
 
         return open_clip_batcher(self._source)
+
+
+class OpenVinoRegionEncoder(OpenVinoEncoder):
+    """A `RegionEncoder` on the CPU: its image tower with regions is exported when first used."""
+
+    def __init__(
+        self,
+        source: ModelSource,
+        space: Space,
+        exported: ExportedModel,
+        options: CompileOptions,
+        projection: RegionProjection,
+    ) -> None:
+        super().__init__(source, space, exported, options)
+        self._projection = projection
+        self._regions: CompiledTower | None = None
+
+    @property
+    def projection(self) -> RegionProjection:
+        """How its grids become region features."""
+        return self._projection
+
+    def encode_with_regions(self, images: ImageTensor) -> tuple[Embeddings, RegionCodes]:
+        """Embeddings `(n, d)` and region features `(n, r, c)` of pictures `(n, h, w, 3)` uint8."""
+        check_images(images, self._space.input)
+        if not len(images):
+            return empty_with_regions(self._space, self._projection)
+        outputs = self._region_tower().run_all((batch,) for batch in _passes(images))
+        embeddings, codes = zip(*outputs, strict=True)
+        return normalised(np.concatenate(embeddings)), cast("RegionCodes", np.concatenate(codes))
+
+    def _region_tower(self) -> CompiledTower:
+        with self._loading:
+            if self._regions is None:
+                file = exported_region_tower(self._source, self._exported, self._projection)
+                self._regions = self._compiled_for_images(file)
+            return self._regions
+
+
+def _passes(images: ImageTensor) -> list[ImageTensor]:
+    """The pictures in runs of one request each."""
+    starts = range(0, len(images), _IMAGES_A_PASS)
+    return [images[start : start + _IMAGES_A_PASS] for start in starts]

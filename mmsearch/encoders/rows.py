@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsearch.errors import ModelError
-from mmsearch.types import Embeddings, ImageTensor, InputSpec
+from mmsearch.types import (
+    Embeddings,
+    ImageTensor,
+    InputSpec,
+    RegionCodes,
+    RegionProjection,
+    Space,
+)
 
 _TINY = np.float32(1e-12)
 
@@ -36,3 +43,11 @@ def check_images(images: ImageTensor, spec: InputSpec) -> None:
             f"pictures come as {images.shape} {images.dtype}: "
             f"the model takes (n, {spec.height}, {spec.width}, 3) uint8"
         )
+
+
+def empty_with_regions(
+    space: Space, projection: RegionProjection, n: int = 0
+) -> tuple[Embeddings, RegionCodes]:
+    """Room for embeddings `(n, d)` and region features `(n, r, c)`."""
+    codes = np.empty((n, projection.n_regions, projection.dim), np.int8)
+    return np.empty((n, space.dim), np.float32), codes

@@ -1,13 +1,24 @@
-"""The two towers of a torch model, converted to OpenVINO's format."""
+"""The towers of a torch model, converted to OpenVINO's format."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
+from torch.nn.functional import conv2d
 
 from mmsearch.encoders.export import IMAGE_TOWER, TEXT_TOWER
+from mmsearch.encoders.taps import (
+    as_grid,
+    averaged,
+    check_channels,
+    quantised,
+    tap_channels,
+    tapped_modules,
+    watched,
+)
 from mmsearch.errors import ModelError
 from mmsearch.runtime.quiet import import_openvino, import_openvino_converter, quiet_libraries
 
@@ -15,6 +26,7 @@ if TYPE_CHECKING:
     import openvino
 
     from mmsearch.encoders.torch_model import LoadedModel
+    from mmsearch.types import RegionProjection
 
 
 class _ImageTower(torch.nn.Module):
@@ -27,6 +39,43 @@ class _ImageTower(torch.nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Embeddings `(n, d)` of pictures `(n, 3, h, w)` float32."""
         return cast("torch.Tensor", self.model.encode_image(pictures))  # type: ignore[operator]
+
+
+class _RegionTower(torch.nn.Module):
+    """The image tower with the codes of its regions, as a forward pass.
+
+    What `TappedTower` and a projection give, in another order: each tap is projected where it
+    has fewest cells, so that no wide grid has to be averaged unevenly, laid out anew or joined.
+    """
+
+    def __init__(self, loaded: LoadedModel, projection: RegionProjection) -> None:
+        super().__init__()
+        self.model = loaded.model
+        self._taps = tapped_modules(loaded.model, projection.taps)
+        self._shape = (projection.rows, projection.columns)
+        channels = tap_channels(loaded, projection.taps)
+        weight = torch.tensor(projection.weight)
+        check_channels(sum(channels.values()), weight)
+        parts = torch.split(weight, list(channels.values()), dim=1)
+        self._weights = dict(zip(projection.taps, parts, strict=True))
+        self._bias = torch.tensor(projection.bias)
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings `(n, d)` and codes `(n, r, c)` int8 of pictures `(n, 3, h, w)` float32."""
+        seen: list[torch.Tensor] = []
+
+        def look(name: str, output: object) -> None:
+            grid, weight = as_grid(output, name), self._weights[name][:, :, None, None]
+            bias = None if seen else self._bias  # once
+            if int(grid.shape[2]) % self._shape[0] or int(grid.shape[3]) % self._shape[1]:
+                seen.append(averaged(conv2d(grid, weight, bias), self._shape))
+            else:
+                seen.append(conv2d(averaged(grid, self._shape), weight, bias))
+
+        with watched(self._taps, look):
+            embeddings = cast("torch.Tensor", self.model.encode_image(pictures))  # type: ignore[operator]
+        codes = quantised(sum(seen[1:], seen[0]))
+        return embeddings, codes.flatten(2).transpose(1, 2)
 
 
 class _TextTower(torch.nn.Module):
@@ -47,13 +96,36 @@ def write_towers(loaded: LoadedModel, folder: Path) -> None:
     Raises:
         ModelError: OpenVINO cannot convert the model.
     """
+
+    def towers() -> dict[str, openvino.Model]:
+        image = _image_model(loaded, _ImageTower(loaded.model))
+        return {IMAGE_TOWER: image, TEXT_TOWER: _text_model(loaded)}
+
+    _write(loaded, towers, folder)
+
+
+def write_region_tower(
+    loaded: LoadedModel, projection: RegionProjection, name: str, folder: Path
+) -> None:
+    """Write the image tower that gives codes `(n, r, c)` int8 too as `name`.xml, likewise.
+
+    Raises:
+        ModelError: The model lacks what the projection taps, or OpenVINO cannot convert it.
+    """
+    tower = _RegionTower(loaded, projection)
+    _write(loaded, lambda: {name: _image_model(loaded, tower)}, folder)
+
+
+def _write(
+    loaded: LoadedModel, convert: Callable[[], dict[str, openvino.Model]], folder: Path
+) -> None:
+    """Write models by name."""
     ov = import_openvino()
     try:
         with quiet_libraries(), torch.no_grad():
-            towers = {IMAGE_TOWER: _image_model(loaded), TEXT_TOWER: _text_model(loaded)}
-            for name, model in towers.items():
+            for name, model in convert().items():
                 ov.save_model(model, str(folder / f"{name}.xml"), compress_to_fp16=True)
-    except OSError:
+    except (OSError, ModelError):
         raise
     except Exception as exc:  # OpenVINO and torch raise whatever they like
         line = " ".join(str(exc).split())[:300]
@@ -63,13 +135,13 @@ def write_towers(loaded: LoadedModel, folder: Path) -> None:
         ) from exc
 
 
-def _image_model(loaded: LoadedModel) -> openvino.Model:
-    """The image tower, from `(n, h, w, 3)` uint8 to `(n, d)` float32."""
+def _image_model(loaded: LoadedModel, tower: torch.nn.Module) -> openvino.Model:
+    """An image tower, from `(n, h, w, 3)` uint8 to what it gives for normalised pictures."""
     ov = import_openvino()
     spec = loaded.input
     pictures = torch.zeros(2, 3, spec.height, spec.width)
     model = import_openvino_converter().convert_model(
-        _traced(_ImageTower(loaded.model), pictures),
+        _traced(tower, pictures),
         example_input=pictures,
         input=[("pictures", ov.PartialShape([-1, 3, spec.height, spec.width]), ov.Type.f32)],
     )

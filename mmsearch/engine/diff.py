@@ -22,6 +22,8 @@ class Need(Enum):
     CHANGED = auto()
     EMBEDDING = auto()
     """Known and unchanged, but without an embedding in the space of this run."""
+    REGIONS = auto()
+    """Embedded too, but without region features of this run's projection."""
 
 
 @dataclass(frozen=True, slots=True)

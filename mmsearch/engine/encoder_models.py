@@ -8,8 +8,9 @@ from mmsearch.engine.once import Once
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
-    from mmsearch.protocols import DualEncoder
-    from mmsearch.types import Space
+    from mmsearch.encoders import EncoderOptions
+    from mmsearch.protocols import DualEncoder, RegionEncoder
+    from mmsearch.types import RegionProjection, Space
 
 
 class EncoderModels:
@@ -37,12 +38,23 @@ class EncoderModels:
 
     def load(self, name: str) -> DualEncoder:
         """The encoder of a model, on the device of the settings."""
-        from mmsearch.encoders import EncoderOptions, load_dual_encoder
+        from mmsearch.encoders import load_dual_encoder
 
-        options = EncoderOptions(
+        return load_dual_encoder(name, self._options())
+
+    def load_with_regions(self, name: str, projection: RegionProjection) -> RegionEncoder:
+        """The same, giving the region features of a projection too."""
+        from mmsearch.encoders import load_dual_encoder
+
+        return load_dual_encoder(name, self._options(), projection)
+
+    def _options(self) -> EncoderOptions:
+        """How the settings want an encoder to run."""
+        from mmsearch.encoders import EncoderOptions
+
+        return EncoderOptions(
             cache_dir=self._settings.cache,
             device=self._settings.device,
             precision=self._settings.precision,
             batch_size=self._settings.batch_size,
         )
-        return load_dual_encoder(name, options)

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mmsearch.engine.catalogues import Catalogues
 from mmsearch.engine.encoder_models import EncoderModels
 from mmsearch.engine.library import Library
-from mmsearch.engine.model_choice import becomes_default, space_to_index, space_to_query
+from mmsearch.engine.model_choice import (
+    becomes_default,
+    space_to_index,
+    space_to_query,
+)
 from mmsearch.engine.once import Once
 from mmsearch.engine.processes import Processes, StartPool, start_decode_pool
-from mmsearch.engine.progress import SilentProgress
 from mmsearch.engine.recent import Recent
-from mmsearch.errors import SpaceMismatchError
+from mmsearch.engine.reranker_models import NoRerankers, RerankerModels
+from mmsearch.engine.space_encoders import SpaceEncoders
+from mmsearch.engine.space_rerankers import SpaceRerankers
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
     from mmsearch.engine.corpora import Corpus
-    from mmsearch.engine.diff import PendingFile
+    from mmsearch.engine.embedding_run import EmbeddingRun, RunEncoder
     from mmsearch.engine.indexer import Indexer
     from mmsearch.engine.model_choice import Models
     from mmsearch.engine.progress import ProgressListener
+    from mmsearch.engine.reranker_models import Rerankers
     from mmsearch.engine.retrieval import Retriever
     from mmsearch.engine.searcher import Searcher
-    from mmsearch.engine.shared_encoder import SharedEncoder
-    from mmsearch.engine.tally import Tally
     from mmsearch.media.limits import DecodeLimits
     from mmsearch.media.pictures import PictureReader
-    from mmsearch.protocols import DualEncoder
-    from mmsearch.types import CaptionRecord, Embeddings, Facets, MediaRecord, Space
+    from mmsearch.protocols import DualEncoder, RegionEncoder
+    from mmsearch.rerank import RerankerSource
+    from mmsearch.types import (
+        CaptionRecord,
+        Facets,
+        InputSpec,
+        MediaRecord,
+        RegionProjection,
+        Space,
+    )
     from mmsearch.vectors import FaissIndex
 
 Row = TypeVar("Row")
 
 CATALOGUE_NAME = "catalogue.sqlite3"
-_LOOK_AHEAD_BATCHES = 2
-"""Decoded batches that may wait for the encoder: enough to hide one slow file."""
-_LOOK_AHEAD_A_WORKER = 4
 
 
 def open(  # noqa: A001 - mmsearch.open reads as meant
@@ -71,25 +82,35 @@ def open_library(
     models: Models | None = None,
     start_pool: StartPool | None = None,
     picture_workers: int = 0,
+    rerankers: Rerankers | None = None,
 ) -> Library:
     """The library that `settings` describe.
 
     Args:
         settings: Home, index, model and the rest.
-        models: Replace the real models in tests.
+        models: Replace the real models in tests; there is no reranker then, unless given too.
         start_pool: Replace the worker processes of an indexing run in tests.
         picture_workers: So many processes that stay decode thumbnails and uploads, as a server
             wants it: none of their pictures can crash, hang or exhaust this process. 0: they are
             decoded here, without the cost of starting a process.
+        rerankers: Replace the real rerankers in tests.
     """
     processes = Processes(start_pool or start_decode_pool, picture_workers)
-    return Library(Factory(settings, models or EncoderModels(settings), processes))
+    if rerankers is None:
+        rerankers = RerankerModels(settings) if models is None else NoRerankers()
+    return Library(Factory(settings, models or EncoderModels(settings), processes, rerankers))
 
 
 class Factory:
     """Makes and keeps the parts of one library, each when it is first needed; thread-safe."""
 
-    def __init__(self, settings: Settings, models: Models, processes: Processes) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: Models,
+        processes: Processes,
+        rerankers: Rerankers,
+    ) -> None:
         self.settings = settings
         self.catalogues = Catalogues(
             settings.index_dir / CATALOGUE_NAME,
@@ -98,39 +119,48 @@ class Factory:
         )
         self._models = models
         self._processes = processes
-        self._encoders: Once[str, DualEncoder] = Once()
-        self._shared_encoders: Once[str, SharedEncoder] = Once()
+        self.rerankers = SpaceRerankers(models, rerankers, self._indexed_pixels)
+        self._encoders = SpaceEncoders(models, settings.index_dir / "vectors")
         self._picture_retrievers: Once[str, Retriever[MediaRecord]] = Once()
         self._caption_retrievers: Once[str, Retriever[CaptionRecord]] = Once()
-        self._everyday: Once[str, Embeddings] = Once()
         self._pictures: Once[None, PictureReader] = Once()
         self._facets: Recent[int, Facets] = Recent(1)
 
     @contextmanager
-    def indexer(self, progress: ProgressListener) -> Iterator[Indexer]:
-        """An indexer in the space that the settings ask for, which is registered."""
+    def indexer(
+        self, progress: ProgressListener, *, rerank_features: bool | None = None
+    ) -> Iterator[Indexer]:
+        """An indexer in the space that the settings ask for, which is registered.
+
+        `rerank_features`: whether pictures get their region features; None: if they are of use.
+        """
         from mmsearch.engine.indexer import Indexer, IndexerParts
         from mmsearch.engine.vector_files import save_vectors
 
-        # The model first: a misspelt name is not to leave an empty index behind.
+        # The models first: a misspelt name is not to leave an empty index behind.
         space = self._space_to_index()
+        projection = self.rerankers.projection_to_index(space, wanted=rerank_features)
         with self.catalogues.lease(create=True) as catalogue:
             replaces_default = becomes_default(catalogue, space)
             catalogue.add_space(space)
             if replaces_default:
                 catalogue.set_default_space(space.key)
-
-            def load() -> DualEncoder:
-                return self._encoder(space, progress)
-
-            def embed(files: Sequence[PendingFile], tally: Tally) -> None:
-                self._embed(files, tally, _Embedding(catalogue, space, progress))
+            run = self._embedding_run(catalogue, space, projection, progress)
 
             def save() -> None:
                 save_vectors(catalogue, self.settings.index_dir, space)
                 catalogue.checkpoint()
 
-            yield Indexer(IndexerParts(catalogue, space, embed, load, save, progress))
+            parts = IndexerParts(
+                catalogue=catalogue,
+                space=space,
+                projection=projection,
+                embed=run.embed,
+                load=run.load,
+                save_vectors=save,
+                progress=progress,
+            )
+            yield Indexer(parts)
 
     @contextmanager
     def searcher(self) -> Iterator[Searcher]:
@@ -139,23 +169,27 @@ class Factory:
         from mmsearch.engine.searcher import Searcher, SearcherParts
 
         with self.catalogues.lease() as catalogue:
-            space = space_to_query(
-                catalogue, self._models, self.settings.model, self.settings.index
-            )
+            space = self._space_to_query(catalogue)
             parts = SearcherParts(
                 catalogue=catalogue,
                 space=space,
-                load_encoder=lambda: self._shared_encoder(space),
-                everyday=lambda: self._everyday_embeddings(space),
+                load_encoder=lambda: self._encoders.shared(space),
+                everyday=lambda: self._encoders.everyday(space),
                 pixels=lambda source: self.pictures().pixels(source, space.input),
                 pictures=self._retriever(space, Pictures(), self._picture_retrievers),
                 captions=self._retriever(space, Captions(), self._caption_retrievers),
+                reranker=lambda: self.rerankers.get(space),
             )
             yield Searcher(parts)
 
     def pictures(self) -> PictureReader:
         """What reads single pictures: this process, or workers where the library is to serve."""
         return self._pictures.get(None, self._start_pictures)
+
+    def reranker_to_query(self) -> RerankerSource | None:
+        """The reranker of the space that questions are asked in."""
+        with self.catalogues.lease() as catalogue:
+            return self.rerankers.source(self._space_to_query(catalogue))
 
     def facets(self) -> Facets:
         """The catalogue's facets, counted once a generation."""
@@ -169,7 +203,7 @@ class Factory:
         self.catalogues.close()
         self._picture_retrievers.clear()
         self._caption_retrievers.clear()
-        self._shared_encoders.clear()
+        self.rerankers.clear()
         self._encoders.clear()
 
     @property
@@ -181,6 +215,9 @@ class Factory:
             timeout_s=self.settings.decode_timeout_s,
             memory_mb=self.settings.decode_memory_mb,
         )
+
+    def _space_to_query(self, catalogue: Catalogue) -> Space:
+        return space_to_query(catalogue, self._models, self.settings.model, self.settings.index)
 
     def _space_to_index(self) -> Space:
         asked, index = self.settings.model, self.settings.index
@@ -195,42 +232,11 @@ class Factory:
         workers = self._processes.picture_workers
         return PicturePool(self._limits, workers) if workers else InlinePictures(self._limits)
 
-    def _encoder(self, space: Space, progress: ProgressListener) -> DualEncoder:
-        """The encoder of `space`, loaded once."""
+    def _indexed_pixels(self, media: MediaRecord, spec: InputSpec) -> NDArray[np.uint8]:
+        """The pixels of a file, which are those it was indexed with."""
+        from mmsearch.engine.originals import indexed_bytes
 
-        def load() -> DualEncoder:
-            progress.on_model(space.name)
-            encoder = self._models.load(space.name)
-            if encoder.space.digest != space.digest:
-                raise SpaceMismatchError(
-                    f"the weights of model '{space.name}' changed just now: run the command again"
-                )
-            return encoder
-
-        return self._encoders.get(space.digest, load)
-
-    def _shared_encoder(self, space: Space) -> SharedEncoder:
-        """The same for questions: merged and remembered."""
-
-        def share() -> SharedEncoder:
-            from mmsearch.engine.shared_encoder import SharedEncoder
-
-            return SharedEncoder(self._encoder(space, SilentProgress()))
-
-        return self._shared_encoders.get(space.digest, share)
-
-    def _everyday_embeddings(self, space: Space) -> Embeddings:
-        """The embeddings `(p, d)` of everyday phrases in `space`."""
-
-        def make() -> Embeddings:
-            from mmsearch.engine.relevance import everyday_embeddings
-
-            folder = self.settings.index_dir / "vectors"
-            return everyday_embeddings(
-                space, folder, lambda: self._encoder(space, SilentProgress())
-            )
-
-        return self._everyday.get(space.digest, make)
+        return self.pictures().pixels(indexed_bytes(media, self._limits), spec)
 
     def _retriever(
         self, space: Space, corpus: Corpus[Row], known: Once[str, Retriever[Row]]
@@ -245,37 +251,45 @@ class Factory:
                 return open_vectors(catalogue, self.settings.index_dir, space, corpus.modality)
 
             def load_encoder() -> DualEncoder:
-                return self._shared_encoder(space)
+                return self._encoders.shared(space)
 
             parts = RetrieverParts(self.catalogues, space, corpus, load_encoder, load_index)
             return Retriever(parts)
 
         return known.get(space.digest, make)
 
-    def _embed(self, files: Sequence[PendingFile], tally: Tally, into: _Embedding) -> None:
-        """Run the pipeline over `files` with a pool of its own."""
-        from mmsearch.engine.pipeline import EmbeddingPipeline, PipelineParts
+    def _embedding_run(
+        self,
+        catalogue: Catalogue,
+        space: Space,
+        projection: RegionProjection | None,
+        progress: ProgressListener,
+    ) -> EmbeddingRun:
+        """How a run embeds, and gives regions where there is a projection."""
+        from mmsearch.engine.embedding_run import EmbeddingRun
 
-        space, workers = into.space, min(self.settings.decode_workers, len(files))
-        batch_size = self.settings.batch_size
-        if space.digest not in self._encoders:
-            into.progress.on_model(space.name)
-        with self._processes.start_pool(space.input, self._limits, workers) as pool:
-            parts = PipelineParts(
-                decoder=pool,
-                sink=into.catalogue,
-                space=space,
-                load=lambda: self._encoder(space, SilentProgress()),
-                batch_size=batch_size,
-                look_ahead=_LOOK_AHEAD_BATCHES * batch_size + _LOOK_AHEAD_A_WORKER * workers,
+        return EmbeddingRun(
+            settings=self.settings,
+            processes=self._processes,
+            limits=lambda: self._limits,
+            catalogue=catalogue,
+            space=space,
+            encoder=self._run_encoder(space, projection),
+            progress=progress,
+        )
+
+    def _run_encoder(self, space: Space, projection: RegionProjection | None) -> RunEncoder:
+        """One encoder for all that a run embeds, captions too."""
+        from mmsearch.engine.embedding_run import RunEncoder
+
+        if projection is None:
+            return RunEncoder(
+                load=lambda: self._encoders.get(space),
+                load_regions=None,
+                is_loaded=lambda: self._encoders.holds(space),
             )
-            EmbeddingPipeline(parts, tally, into.progress).run(files)
 
+        def load() -> RegionEncoder:
+            return self.rerankers.region_encoder(space, projection)
 
-@dataclass(frozen=True, slots=True)
-class _Embedding:
-    """Where a run's embeddings go, and who is told."""
-
-    catalogue: Catalogue
-    space: Space
-    progress: ProgressListener
+        return RunEncoder(load, load, lambda: self.rerankers.holds_encoder(space, projection))

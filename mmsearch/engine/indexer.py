@@ -24,12 +24,12 @@ from mmsearch.engine.tally import Tally
 from mmsearch.media.digest import digest_file
 
 if TYPE_CHECKING:
-    from mmsearch.catalogue import KnownFile
+    from mmsearch.catalogue import KnownFile, PendingContent
     from mmsearch.datasets import CaptionData
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.media.scan import ScanOptions
     from mmsearch.protocols import DualEncoder
-    from mmsearch.types import IndexSummary, Space
+    from mmsearch.types import IndexSummary, RegionProjection, Space
 
 _ROWS_A_BATCH = 1000
 """Rows a transaction where nothing has to be encoded."""
@@ -39,12 +39,14 @@ _ROWS_A_BATCH = 1000
 class IndexerParts:
     """What a run works with.
 
+    `projection` gives the region features that pictures are to have, None: they need none.
     `embed` decodes, embeds and commits files; `load` gives the encoder; `save_vectors` brings
     the vector files up to the catalogue.
     """
 
     catalogue: Catalogue
     space: Space
+    projection: RegionProjection | None
     embed: Callable[[Sequence[PendingFile], Tally], None]
     load: Callable[[], DualEncoder]
     save_vectors: Callable[[], None]
@@ -77,6 +79,8 @@ class Indexer:
             self._index_files(paths, options)
             self._index_captions(captions)
             self._catalogue.remove_orphans()
+            if self._parts.projection is not None:
+                self._catalogue.forget_other_regions(self._space, self._parts.projection)
         except KeyboardInterrupt:
             self._tally.interrupted = True
         self._parts.save_vectors()
@@ -120,7 +124,7 @@ class Indexer:
         settled = settle_known(self._catalogue, pending, vanished, digest_file)
         missing = self._record(settled.entries)
         pending = [*settled.to_decode, *missing]
-        pending += self._without_embedding(diffs, pending)
+        pending += self._incomplete(diffs, pending)
         if pending:
             self._parts.embed(pending, self._tally)
         return settled.vanished
@@ -141,24 +145,24 @@ class Indexer:
                 missing += [file for file, entry in chunk if entry.relative in lost]
         return missing
 
-    def _without_embedding(
+    def _incomplete(
         self, diffs: Sequence[ScopeDiff], pending: Sequence[PendingFile]
     ) -> list[PendingFile]:
-        """Known pictures, anywhere, that this space does not embed yet and that did not fail."""
-        contents = list(self._catalogue.contents_without_embedding(self._space))
+        """Known pictures, anywhere, that lack something of this space and that did not fail."""
+        contents = self._incomplete_contents()
         if not contents:
             return []
         skipped = {(file.root_id, file.relative) for file in pending}
-        for root_id in {content.root_id for content in contents}:
+        for root_id in {content.root_id for _, content in contents}:
             failures = self._catalogue.known_failures(root_id)
             skipped |= {(root_id, failure.relative) for failure in failures}
         scopes = [diff.scope for diff in diffs]
         files: list[PendingFile] = []
-        for content in contents:
+        for need, content in contents:
             if (content.root_id, content.relative) in skipped:
                 continue
             file = PendingFile(
-                need=Need.EMBEDDING,
+                need=need,
                 root_id=content.root_id,
                 relative=content.relative,
                 path=content.path,
@@ -168,6 +172,15 @@ class Indexer:
             files.append(file)
             self._tally.unchanged -= any(_holds(scope, file) for scope in scopes)
         return files
+
+    def _incomplete_contents(self) -> list[tuple[Need, PendingContent]]:
+        """Pictures that this space does not embed yet, and those it has no regions of."""
+        missing = self._catalogue.contents_without_embedding(self._space)
+        contents = [(Need.EMBEDDING, content) for content in missing]
+        if self._parts.projection is not None:
+            missing = self._catalogue.contents_without_regions(self._space, self._parts.projection)
+            contents += [(Need.REGIONS, content) for content in missing]
+        return contents
 
     def _remove(self, seen: Survey, vanished: set[int]) -> None:
         """Drop rows whose file left and failures of files that are gone."""

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Unpack
 from mmsearch.closing import Closing
 from mmsearch.engine.interrupts import InterruptibleProgress
 from mmsearch.engine.progress import ProgressListener, SilentProgress
-from mmsearch.engine.records import Answer, CaptionAnswer, IndexOptions, LibraryStatus, MediaInfo
-from mmsearch.engine.request import PreparedPicture, QueryOptions, QueryRequest
+from mmsearch.engine.records import (
+    Answer,
+    CaptionAnswer,
+    IndexOptions,
+    LibraryStatus,
+    MediaInfo,
+    RerankerStatus,
+)
+from mmsearch.engine.request import DEFAULT_RERANKED, PreparedPicture, QueryOptions, QueryRequest
 from mmsearch.errors import QueryError
 
 if TYPE_CHECKING:
@@ -72,7 +79,7 @@ class Library(Closing):
         scan_options = ScanOptions(options.exclude, options.include_hidden)
         with (
             InterruptibleProgress(progress or SilentProgress()) as watched,
-            self._factory.indexer(watched) as indexer,
+            self._factory.indexer(watched, rerank_features=options.rerank_features) as indexer,
         ):
             return indexer.run(named, scan_options, captions)
 
@@ -189,6 +196,19 @@ class Library(Closing):
 
         with self._factory.catalogues.lease() as catalogue:
             return library_status(catalogue, self.settings)
+
+    def reranker(self) -> RerankerStatus | None:
+        """What may reorder the first hits of a question; None where the model has no reranker.
+
+        Raises:
+            CatalogueError, SpaceMismatchError: As `query`.
+            ModelError: The reranker that the settings name is none, or is of another model.
+        """
+        source = self._factory.reranker_to_query()
+        if source is None:
+            return None
+        name = "/".join(source.directory.parts[-2:])
+        return RerankerStatus(name, DEFAULT_RERANKED, source.measured_lift)
 
     def failures(self) -> list[Failure]:
         """The files that could not be indexed, each with the reason.

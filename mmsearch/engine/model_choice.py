@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mmsearch.errors import CatalogueError, SpaceMismatchError
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
-    from mmsearch.protocols import DualEncoder
-    from mmsearch.types import Space
+    from mmsearch.protocols import DualEncoder, RegionEncoder
+    from mmsearch.types import RegionProjection, Space
+
+Encoder = TypeVar("Encoder", bound="DualEncoder")
 
 
 class Models(Protocol):
@@ -23,6 +25,9 @@ class Models(Protocol):
 
     def load(self, name: str) -> DualEncoder:
         """The encoder of a model."""
+
+    def load_with_regions(self, name: str, projection: RegionProjection) -> RegionEncoder:
+        """The same, giving the region features of a projection too."""
 
 
 def space_to_index(
@@ -75,6 +80,19 @@ def becomes_default(catalogue: Catalogue, space: Space) -> bool:
     """Whether `space` replaces the default: it has its name, and its weights are gone."""
     default = catalogue.default_space()
     return default is not None and default.name == space.name and default.digest != space.digest
+
+
+def still_of(space: Space, encoder: Encoder) -> Encoder:
+    """`encoder`, which was loaded by name, if it is of `space`.
+
+    Raises:
+        SpaceMismatchError: The weights of the model were replaced meanwhile.
+    """
+    if encoder.space.digest != space.digest:
+        raise SpaceMismatchError(
+            f"the weights of model '{space.name}' changed just now: run the command again"
+        )
+    return encoder
 
 
 def _unchanged(models: Models, space: Space, index: str) -> Space:

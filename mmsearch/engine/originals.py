@@ -1,4 +1,4 @@
-"""Where a catalogued file really lies, and whether it may be shown."""
+"""Where a catalogued file really lies, whether it may be shown, and its bytes as indexed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from mmsearch.errors import MediaError
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
+    from mmsearch.media.limits import DecodeLimits
+    from mmsearch.types import MediaRecord
 
 
 def original_path(catalogue: Catalogue, media_id: int) -> Path:
@@ -37,3 +39,18 @@ def original_path(catalogue: Catalogue, media_id: int) -> Path:
     if not real.is_file():
         raise MediaError(f"{media.path} is no file any more: index its folder again")
     return real
+
+
+def indexed_bytes(media: MediaRecord, limits: DecodeLimits) -> bytes:
+    """The bytes of a catalogued file, which are those it was indexed with.
+
+    Raises:
+        MediaError: It cannot be read, or holds something else by now.
+    """
+    from mmsearch.media.digest import digest_bytes
+    from mmsearch.media.limits import read_file
+
+    data = read_file(media.path, limits).data
+    if digest_bytes(data) != media.digest:
+        raise MediaError("it has changed since it was indexed")
+    return data

@@ -1,4 +1,4 @@
-"""From files to committed embeddings: decoding, encoding and committing overlap.
+"""From files to committed embeddings and regions: decoding, encoding, committing overlap.
 
 Worker processes decode ahead, one thread encodes, the calling thread gathers pictures into
 batches and commits what the encoder gives back, one transaction a batch. At most two batches
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.engine.tally import Tally
     from mmsearch.media.pool import DecodedFile, DecodeJob
-    from mmsearch.protocols import DualEncoder
-    from mmsearch.types import Embeddings, Space
+    from mmsearch.protocols import DualEncoder, RegionEncoder
+    from mmsearch.types import Embeddings, ImageTensor, RegionCodes, RegionProjection, Space
 
 _MAX_IN_FLIGHT = 1
 """Batches at the encoder while the next one gathers; more would only hold memory."""
@@ -49,7 +49,10 @@ class BatchSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What a pipeline is made of; `load` gives the encoder and is called in its thread."""
+    """What a pipeline is made of; `load` gives the encoder and is called in its thread.
+
+    With `load_regions` that encoder is taken, and pictures get their region features too.
+    """
 
     decoder: Decoder
     sink: BatchSink
@@ -57,6 +60,19 @@ class PipelineParts:
     load: Callable[[], DualEncoder]
     batch_size: int
     look_ahead: int
+    load_regions: Callable[[], RegionEncoder] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """What the encoder gave for a batch: a row a picture; regions where they are wanted."""
+
+    embeddings: Embeddings
+    codes: RegionCodes | None = None
+    projection: RegionProjection | None = None
+
+
+_Encode: TypeAlias = "Callable[[ImageTensor], _Encoded]"
 
 
 @dataclass(slots=True)
@@ -79,7 +95,7 @@ class EmbeddingPipeline:
         self._tally = tally
         self._progress = progress
         self._gathering = _Batch()
-        self._in_flight: deque[tuple[_Batch, Future[Embeddings]]] = deque()
+        self._in_flight: deque[tuple[_Batch, Future[_Encoded]]] = deque()
         self._digests: set[str] = set()
         self._done = self._bad = 0
 
@@ -97,18 +113,18 @@ class EmbeddingPipeline:
         jobs = (DecodeJob(key, file.path) for key, file in enumerate(files))
         started = time.perf_counter()
         with ThreadPoolExecutor(1, thread_name_prefix="encode") as thread:
-            encoder = thread.submit(self._parts.load)  # while the first pictures are decoded
+            encode = thread.submit(self._load)  # while the first pictures are decoded
             try:
                 for decoded in self._parts.decoder.decode(jobs, self._parts.look_ahead):
                     self._gather(files[decoded.key], decoded)
                     if self._is_full():
-                        self._send(thread, encoder)
+                        self._send(thread, encode)
                         self._commit_down_to(_MAX_IN_FLIGHT, len(files))
             except (KeyboardInterrupt, MediaError):
-                self._finish(thread, encoder, len(files))
+                self._finish(thread, encode, len(files))
                 raise
             else:
-                self._finish(thread, encoder, len(files))
+                self._finish(thread, encode, len(files))
             finally:
                 self._tally.embedding_s += time.perf_counter() - started
 
@@ -128,40 +144,50 @@ class EmbeddingPipeline:
         n_others = len(batch.files) - len(batch.pictures)
         return len(batch.pictures) >= self._parts.batch_size or n_others >= _FAILURES_A_BATCH
 
-    def _send(self, thread: ThreadPoolExecutor, encoder: Future[DualEncoder]) -> None:
+    def _send(self, thread: ThreadPoolExecutor, encode: Future[_Encode]) -> None:
         """Hand the gathered batch to the encoder."""
         batch, self._gathering = self._gathering, _Batch()
         if batch.files:
-            self._in_flight.append((batch, thread.submit(self._encode, batch, encoder)))
+            self._in_flight.append((batch, thread.submit(self._encode, batch, encode)))
 
-    def _finish(self, thread: ThreadPoolExecutor, encoder: Future[DualEncoder], total: int) -> None:
-        self._send(thread, encoder)
+    def _finish(self, thread: ThreadPoolExecutor, encode: Future[_Encode], total: int) -> None:
+        self._send(thread, encode)
         self._commit_down_to(0, total)
 
-    def _encode(self, batch: _Batch, encoder: Future[DualEncoder]) -> Embeddings:
+    def _load(self) -> _Encode:
+        """The encoder's work on the pictures of a batch."""
+        if self._parts.load_regions is None:
+            encoder = self._parts.load()
+            return lambda images: _Encoded(encoder.encode_images(images))
+        with_regions = self._parts.load_regions()
+        return lambda images: _Encoded(
+            *with_regions.encode_with_regions(images), with_regions.projection
+        )
+
+    def _encode(self, batch: _Batch, encode: Future[_Encode]) -> _Encoded:
         images = batch.images()
         if not images:
-            return np.zeros((0, self._parts.space.dim), np.float32)
-        return encoder.result().encode_images(np.stack(images))
+            return _Encoded(np.zeros((0, self._parts.space.dim), np.float32))
+        return encode.result()(np.stack(images))
 
     def _commit_down_to(self, n_left: int, total: int) -> None:
         """Commit finished batches, oldest first, until `n_left` are at the encoder."""
         while len(self._in_flight) > n_left:
-            batch, embeddings = self._in_flight[0]
-            self._commit(batch, embeddings.result())
+            batch, encoded = self._in_flight[0]
+            self._commit(batch, encoded.result())
             self._in_flight.popleft()
             self._done += len(batch.files)
             self._bad += sum(decoded.pixels is None for _, decoded in batch.files)
             self._tally.embedded += len(batch.pictures)
             self._progress.on_progress(self._done, total, self._bad)
 
-    def _commit(self, batch: _Batch, embeddings: Embeddings) -> None:
-        for root_batch, n_reembedded in _root_batches(batch, embeddings, self._parts.space):
+    def _commit(self, batch: _Batch, encoded: _Encoded) -> None:
+        for root_batch, n_reembedded in _root_batches(batch, encoded, self._parts.space):
             self._tally.count(self._parts.sink.apply(root_batch), n_reembedded)
 
 
 def _root_batches(
-    batch: _Batch, embeddings: Embeddings, space: Space
+    batch: _Batch, encoded: _Encoded, space: Space
 ) -> Iterator[tuple[CatalogueBatch, int]]:
     """One catalogue batch a root, and how many of its files were embedded anew, bytes unchanged."""
     from mmsearch.catalogue import CatalogueBatch
@@ -180,8 +206,7 @@ def _root_batches(
                 if file.need is Need.CHANGED and file.media_id is not None:
                     removals.append(file.media_id)  # its old bytes are gone
                 continue
-            row = row_of.get(index)
-            entries.append(_entry(file, decoded, None if row is None else embeddings[row]))
+            entries.append(_entry(file, decoded, encoded, row_of.get(index)))
             n_reembedded += file.need is Need.EMBEDDING and file.mtime_ns == decoded.mtime_ns
         yield (
             CatalogueBatch(
@@ -190,26 +215,30 @@ def _root_batches(
                 removals=tuple(removals),
                 failures=tuple(failures),
                 space=space,
+                projection=encoded.projection,
             ),
             n_reembedded,
         )
 
 
 def _entry(
-    file: PendingFile,
-    decoded: DecodedFile,
-    embedding: np.ndarray[tuple[int], np.dtype[np.float32]] | None,
+    file: PendingFile, decoded: DecodedFile, encoded: _Encoded, row: int | None
 ) -> FileEntry:
-    """The entry of a decoded file, stamped with the stat of the bytes that were decoded."""
+    """The entry of a decoded file, stamped with the stat of the bytes that were decoded.
+
+    `row` is its place in the encoded batch, None where equal bytes were encoded before.
+    """
     from mmsearch.catalogue import FileEntry
 
+    codes = encoded.codes
     return FileEntry(
         relative=file.relative,
         size_bytes=decoded.size_bytes,
         mtime_ns=decoded.mtime_ns,
         digest=decoded.digest,
         metadata=decoded.metadata,
-        embedding=embedding,
+        embedding=None if row is None else encoded.embeddings[row],
+        regions=None if row is None or codes is None else codes[row],
     )
 
 

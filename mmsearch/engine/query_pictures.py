@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryPicture:
-    """`own` are the contents that the picture is; `embedding` `(1, d)`, None = from `path`."""
+    """`own` are the contents that the picture is; `embedding` `(1, d)`, None = from `path`.
+
+    `content_id` is the content of just its bytes, None where that is not catalogued. `prepared`
+    is what it was made from, where that is a picture embedded before.
+    """
 
     own: frozenset[int] = frozenset()
     embedding: Embeddings | None = None
     path: Path = Path()
+    content_id: int | None = None
+    prepared: PreparedPicture | None = None
 
 
 def find_picture(request: QueryRequest, catalogue: Catalogue, space: Space) -> QueryPicture:
@@ -57,7 +63,7 @@ def _catalogued(media_id: int, catalogue: Catalogue, space: Space) -> QueryPictu
         raise QueryError(
             f"{media.path} has no embedding of model '{space.name}' yet: index it with that model"
         )
-    return QueryPicture(frozenset({media.content_id}), embedding)
+    return QueryPicture(frozenset({media.content_id}), embedding, content_id=media.content_id)
 
 
 def _prepared(picture: PreparedPicture, catalogue: Catalogue, space: Space) -> QueryPicture:
@@ -68,7 +74,8 @@ def _prepared(picture: PreparedPicture, catalogue: Catalogue, space: Space) -> Q
         )
     content_id = catalogue.find_content(picture.digest)
     own = frozenset() if content_id is None else frozenset({content_id})
-    return QueryPicture(own, picture.embedding[np.newaxis])
+    embedding = picture.embedding[np.newaxis]
+    return QueryPicture(own, embedding, content_id=content_id, prepared=picture)
 
 
 def _file(path: Path, catalogue: Catalogue, space: Space) -> QueryPicture:
@@ -86,7 +93,7 @@ def _file(path: Path, catalogue: Catalogue, space: Space) -> QueryPicture:
     if content_id is None:
         return QueryPicture(frozenset(own), None, path)
     embedding = _embedding(content_id, catalogue, space)
-    return QueryPicture(frozenset({content_id, *own}), embedding, path)
+    return QueryPicture(frozenset({content_id, *own}), embedding, path, content_id)
 
 
 def _embedding(content_id: int, catalogue: Catalogue, space: Space) -> Embeddings | None:

@@ -16,18 +16,27 @@ from mmsearch.engine.query_language import WeightedTerm
 from mmsearch.errors import QueryError
 from mmsearch.types import NO_FILTERS, Filters, Orientation
 
+DEFAULT_RERANKED = 50
+"""First hits that are reranked where nobody says how many."""
+
+MOST_RERANKED = 1000
+"""First hits that are reranked at most: 4 MB of region features."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedPicture:
     """A picture from outside, embedded once, to ask with many times.
 
     `digest` is the hexadecimal BLAKE3 of its bytes, `embedding` `(d,)` float32, L2-normalised,
-    in the space of `space_digest`.
+    in the space of `space_digest`. `regions` `(r, c)` int8 are its region features, of the
+    projection of `regions_digest`; None where there is no reranker, or the picture is catalogued.
     """
 
     digest: str
     embedding: NDArray[np.float32]
     space_digest: str
+    regions: NDArray[np.int8] | None = None
+    regions_digest: str = ""
 
 
 class QueryOptions(TypedDict, total=False):
@@ -37,7 +46,9 @@ class QueryOptions(TypedDict, total=False):
     a catalogued picture, by media id. `picture_weight`: the picture's weight, where the text has
     1. `plus`, `minus`: terms to add and subtract, with a weight: `"sunset:0.5"` or
     `WeightedTerm("sunset", 0.5)`. `k`: how many hits at most, after the first `offset`.
-    `min_score`: leave out hits below this cosine. The others are those of `Filters`.
+    `min_score`: leave out hits below this cosine. `rerank`: so many of the first hits are read by
+    a cross encoder and put in its order; 0: none; None: what is measured to help, where the model
+    has a reranker. `budget_ms`: what that may take. The others are those of `Filters`.
     """
 
     image: Path | str | PreparedPicture | None
@@ -48,6 +59,8 @@ class QueryOptions(TypedDict, total=False):
     k: int
     offset: int
     min_score: float | None
+    rerank: int | None
+    budget_ms: float | None
     under: Path | str | None
     taken_from: date | None
     taken_to: date | None
@@ -68,6 +81,8 @@ class QueryRequest:
     k: int = 10
     offset: int = 0
     min_score: float | None = None
+    rerank: int | None = None
+    budget_ms: float | None = None
     filters: Filters = NO_FILTERS
 
     @classmethod
@@ -92,6 +107,8 @@ class QueryRequest:
             k=options.get("k", 10),
             offset=options.get("offset", 0),
             min_score=options.get("min_score"),
+            rerank=options.get("rerank"),
+            budget_ms=options.get("budget_ms"),
             filters=_filters(options),
         )
         request._check_question()
@@ -134,9 +151,16 @@ class QueryRequest:
             raise QueryError(f"picture_weight is {self.picture_weight:g}: give one above 0")
         if self.min_score is not None and math.isnan(self.min_score):
             raise QueryError("min_score is not a number: give a cosine between -1 and 1")
+        self._check_rerank()
         first, last = self.filters.taken_from, self.filters.taken_to
         if first is not None and last is not None and first > last:
             raise QueryError(f"taken_from {first} is after taken_to {last}: no day is in between")
+
+    def _check_rerank(self) -> None:
+        if self.rerank is not None and not 0 <= self.rerank <= MOST_RERANKED:
+            raise QueryError(f"rerank is {self.rerank}: give 0 to {MOST_RERANKED} first hits")
+        if self.budget_ms is not None and not 0 <= self.budget_ms < math.inf:
+            raise QueryError(f"budget_ms is {self.budget_ms:g}: give 0 or more milliseconds")
 
 
 def _terms(terms: Sequence[WeightedTerm | str]) -> tuple[WeightedTerm, ...]:

@@ -1,4 +1,4 @@
-"""Answers questions: one query embedding, its nearest neighbours, their rows."""
+"""Answers questions: one query embedding, its nearest neighbours, their rows, the best reranked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mmsearch.engine.query_pictures import QueryPicture, find_picture, known_emb
 from mmsearch.engine.records import Answer, CaptionAnswer
 from mmsearch.engine.relevance import stands_out
 from mmsearch.engine.request import PreparedPicture, QueryRequest
+from mmsearch.engine.rerank_stage import RerankStage
 from mmsearch.engine.retrieval import Ask, Found, Retriever
 from mmsearch.engine.scopes import real_path
 from mmsearch.errors import MediaError, QueryError
@@ -29,6 +30,8 @@ from mmsearch.types import (
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
+    from mmsearch.engine.region_reading import Codes
+    from mmsearch.engine.reranking import Reranker
     from mmsearch.protocols import DualEncoder
     from mmsearch.types import Space
 
@@ -41,7 +44,8 @@ class SearcherParts:
 
     `load_encoder` and `everyday` remember what they gave; the latter gives the embeddings
     `(p, d)` of everyday phrases. `pixels` gives those `(h, w, 3)` uint8 of a picture file, or of
-    its bytes, at the space's input size, or raises `MediaError`.
+    its bytes, at the space's input size, or raises `MediaError`. `reranker` gives that of the
+    space, not loaded yet, or None where it has none.
     """
 
     catalogue: Catalogue
@@ -51,6 +55,15 @@ class SearcherParts:
     pixels: Callable[[Path | bytes], NDArray[np.uint8]]
     pictures: Retriever[MediaRecord]
     captions: Retriever[CaptionRecord]
+    reranker: Callable[[], Reranker | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Embedded:
+    """A question's picture: its embedding `(1, d)`, and its region features where needed."""
+
+    embedding: Embeddings
+    codes: Codes | None = None
 
 
 class Searcher:
@@ -68,15 +81,21 @@ class Searcher:
         Raises:
             QueryError: The question cannot be asked, or nothing is indexed at `under`.
             CatalogueError: The space holds no pictures.
+            ModelError: The reranker cannot be used.
         """
         picture = find_picture(request, self._catalogue, self._parts.space)
-        found = self._find(request, picture, self._parts.pictures, picture.own)
+        stage = RerankStage.of(request, Modality.IMAGE, self._parts.reranker)
+        self._prepare(stage, self._parts.pictures)
+        embedded = self._embed_picture(picture, None) if request.has_picture else None
+        found = self._parts.pictures.find(_ask(stage, embedded, picture.own))
+        scores = stage.pictures(found, self._catalogue)
+        ids = [media.content_id for _, media in found.page.hits]
         hits = (
-            Hit(rank, score, media)
-            for rank, (score, media) in enumerate(found.page.hits, start=request.offset + 1)
+            Hit(one.rank, one.score, one.row, one.rerank_score, one.dual_rank)
+            for one in stage.page(found.page.hits, ids, scores)
         )
         matches = self._matches(request, found, Modality.IMAGE)
-        return Answer(tuple(hits), found.n_candidates, matches, found.generation)
+        return Answer(tuple(hits), found.n_candidates, matches, found.generation, len(scores))
 
     def captions(self, request: QueryRequest) -> CaptionAnswer:
         """The captions nearest to a question.
@@ -84,15 +103,24 @@ class Searcher:
         Raises:
             QueryError: The question cannot be asked, or nothing is indexed at `under`.
             CatalogueError: The space holds no captions.
+            ModelError: The reranker cannot be used.
         """
         picture = find_picture(request, self._catalogue, self._parts.space)
-        found = self._find(request, picture, self._parts.captions, frozenset())
+        stage = RerankStage.of(request, Modality.CAPTION, self._parts.reranker)
+        self._prepare(stage, self._parts.captions)
+        embedded = self._embed_picture(picture, stage.reranker) if request.has_picture else None
+        found = self._parts.captions.find(_ask(stage, embedded, frozenset()))
+        codes = None if embedded is None else embedded.codes
+        scores = stage.captions(found, codes, self._catalogue)
+        ids = [caption.caption_id for _, caption in found.page.hits]
         hits = (
-            CaptionHit(rank, score, caption)
-            for rank, (score, caption) in enumerate(found.page.hits, start=request.offset + 1)
+            CaptionHit(one.rank, one.score, one.row, one.rerank_score, one.dual_rank)
+            for one in stage.page(found.page.hits, ids, scores)
         )
         matches = self._matches(request, found, Modality.CAPTION)
-        return CaptionAnswer(tuple(hits), found.n_candidates, matches, found.generation)
+        return CaptionAnswer(
+            tuple(hits), found.n_candidates, matches, found.generation, len(scores)
+        )
 
     def prepare(self, data: bytes) -> PreparedPicture:
         """A picture's bytes as something to ask with; known bytes are not decoded again.
@@ -105,33 +133,38 @@ class Searcher:
         digest = digest_bytes(data)
         space = self._parts.space
         embedding = known_embedding(digest, self._catalogue, space)
-        if embedding is None:
-            pixels = self._parts.pixels(data)
+        if embedding is not None:
+            return PreparedPicture(digest, embedding[0], space.digest)
+        pixels = self._parts.pixels(data)
+        reranker = self._parts.reranker()
+        if reranker is None:
             embedding = self._parts.load_encoder().encode_images(pixels[np.newaxis])
-        return PreparedPicture(digest, embedding[0], space.digest)
+            return PreparedPicture(digest, embedding[0], space.digest)
+        embedding, codes = reranker.regions.encode(pixels)
+        return PreparedPicture(
+            digest, embedding[0], space.digest, codes, reranker.regions.projection.digest
+        )
 
-    def _find(
-        self,
-        request: QueryRequest,
-        picture: QueryPicture,
-        retriever: Retriever[Row],
-        own: frozenset[int],
-    ) -> Found[Row]:
-        """What is nearest to a question."""
-        filters = _real(request.filters)
-        retriever.check(filters, self._catalogue)
+    def _prepare(self, stage: RerankStage, retriever: Retriever[Row]) -> None:
+        """Check the filters, and load what a search needs while the question is encoded."""
+        retriever.check(_real(stage.request.filters), self._catalogue)
         retriever.prepare()  # importing FAISS and reading its file overlaps with the encoder
-        embedding = self._embed_picture(picture) if request.has_picture else None
-        return retriever.find(Ask(request, filters, embedding, own))
+        stage.prepare()
 
-    def _embed_picture(self, picture: QueryPicture) -> Embeddings:
+    def _embed_picture(self, picture: QueryPicture, reranker: Reranker | None) -> _Embedded:
+        """The question's picture, with region features where `reranker` is to read them."""
         if picture.embedding is not None:
-            return picture.embedding
+            codes = (
+                None if reranker is None else reranker.regions.of_known(picture, self._catalogue)
+            )
+            return _Embedded(picture.embedding, codes)
         try:
             pixels = self._parts.pixels(picture.path)
         except MediaError as exc:
             raise QueryError(f"the query picture {picture.path} cannot be used: {exc}") from exc
-        return self._parts.load_encoder().encode_images(pixels[np.newaxis])
+        if reranker is None:
+            return _Embedded(self._parts.load_encoder().encode_images(pixels[np.newaxis]))
+        return _Embedded(*reranker.regions.encode(pixels))
 
     def _matches(self, request: QueryRequest, found: Found[Row], modality: Modality) -> bool | None:
         """Whether one of the best looks like the question; None where that cannot be told.
@@ -144,6 +177,12 @@ class Searcher:
         if not len(best):
             return None
         return stands_out(found.query, best, self._parts.everyday(), found.n_candidates)
+
+
+def _ask(stage: RerankStage, embedded: _Embedded | None, own: frozenset[int]) -> Ask:
+    """What is to be found for a stage; its filters' path is resolved."""
+    picture = None if embedded is None else embedded.embedding
+    return Ask(stage.reaching, _real(stage.request.filters), picture, own)
 
 
 def _real(filters: Filters) -> Filters:

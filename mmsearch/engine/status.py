@@ -27,6 +27,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
             n_images=record.n_images,
             n_captions=record.n_captions,
             vectors_size_bytes=vector_size_bytes(folder, record.space),
+            n_with_regions=record.n_with_regions,
         )
         for record in catalogue.spaces()
     )
@@ -91,6 +92,7 @@ def media_by_id(catalogue: Catalogue, media_id: int) -> MediaRecord:
 
 
 def _info_of(catalogue: Catalogue, media: MediaRecord) -> MediaInfo:
+    content_id, spaces = media.content_id, catalogue.known_spaces()
     return MediaInfo(
         path=media.path,
         media=media,
@@ -99,14 +101,11 @@ def _info_of(catalogue: Catalogue, media: MediaRecord) -> MediaInfo:
         captions=tuple(catalogue.captions_of_media([media.media_id])),
         copies=tuple(
             copy
-            for copy in catalogue.media_of_content(media.content_id)
+            for copy in catalogue.media_of_content(content_id)
             if copy.media_id != media.media_id
         ),
-        spaces=tuple(
-            space
-            for space in catalogue.known_spaces()
-            if catalogue.has_embedding(space, media.content_id)
-        ),
+        spaces=tuple(space for space in spaces if catalogue.has_embedding(space, content_id)),
+        region_spaces=tuple(space for space in spaces if catalogue.has_regions(space, content_id)),
     )
 
 

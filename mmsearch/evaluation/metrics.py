@@ -39,14 +39,26 @@ def retrieval_metrics(
     Raises:
         ValueError: Empty or mismatched arrays, a row out of range, or a value not finite.
     """
+    text_ranks, image_ranks = retrieval_ranks(images, texts, image_of_text, chunk)
+    return RetrievalMetrics(
+        summarise_ranks(text_ranks, len(images)), summarise_ranks(image_ranks, len(texts))
+    )
+
+
+def retrieval_ranks(
+    images: Embeddings, texts: Embeddings, image_of_text: NDArray[np.int64], chunk: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rank, from 1, of each query's best correct item: `(m,)` of captions, then of pictures.
+
+    Pictures without captions ask nothing: the others' ranks are in the order of their rows.
+    Arguments and errors are those of `retrieval_metrics`.
+    """
     check_arguments(images, texts, image_of_text)
     rows = chunk or max(1, BLOCK_SCORES // len(images))
     text_ranks, own_scores = _text_to_image_ranks(images, texts, image_of_text, rows)
     best = _best_captions(own_scores, image_of_text, len(images))
     image_ranks = _image_to_text_ranks(images, texts, image_of_text, (own_scores, best), rows)
-    return RetrievalMetrics(
-        summarise_ranks(text_ranks, len(images)), summarise_ranks(image_ranks, len(texts))
-    )
+    return text_ranks, image_ranks
 
 
 def summarise_ranks(ranks: NDArray[np.int64], gallery_size: int) -> Recalls:

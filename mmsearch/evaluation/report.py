@@ -47,6 +47,61 @@ class RetrievalMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Queries, in percent, with a right answer among the first hits: no order of them passes it."""
+
+    text_to_image: float
+    image_to_text: float
+
+
+@dataclass(frozen=True, slots=True)
+class RerankedDepth:
+    """What reranking the first `k` hits of each query gives."""
+
+    k: int
+    metrics: RetrievalMetrics
+    ceiling: Ceiling
+
+    def to_dict(self) -> dict[str, object]:
+        """The contract's names, rounded."""
+        return {
+            "k": self.k,
+            "text_to_image": self.metrics.text_to_image.to_dict(),
+            "image_to_text": self.metrics.image_to_text.to_dict(),
+            "rsum": round(self.metrics.rsum, _DECIMALS),
+            "ceiling": {
+                "text_to_image": round(self.ceiling.text_to_image, _DECIMALS),
+                "image_to_text": round(self.ceiling.image_to_text, _DECIMALS),
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RerankReport:
+    """Reranking to several depths, the deepest last; there is at least one.
+
+    `ms_per_query` is what the deepest takes of the cross encoder's time, queries of both
+    directions together and many at a time.
+    """
+
+    depths: tuple[RerankedDepth, ...]
+    ms_per_query: float
+
+    @property
+    def deepest(self) -> RerankedDepth:
+        """The depth that was asked for."""
+        return self.depths[-1]
+
+    def to_dict(self) -> dict[str, object]:
+        """The contract's names: the deepest as the dual encoder's, then all depths."""
+        return {
+            **self.deepest.to_dict(),
+            "depths": [depth.to_dict() for depth in self.depths],
+            "ms_per_query": round(self.ms_per_query, _DECIMALS),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedPicture:
     """A picture that could not be used, and why; its captions were left out as well."""
 
@@ -65,6 +120,7 @@ class EvaluationReport:
     n_captions: int
     metrics: RetrievalMetrics
     skipped: tuple[SkippedPicture, ...] = ()
+    reranked: RerankReport | None = None
 
     @property
     def text_to_image(self) -> Recalls:
@@ -83,6 +139,7 @@ class EvaluationReport:
 
     def to_json(self) -> str:
         """One JSON object on one line, as `mmsearch evaluate --json` prints it."""
+        reranked = {} if self.reranked is None else {"reranked": self.reranked.to_dict()}
         return json.dumps(
             {
                 "dataset": self.dataset,
@@ -93,5 +150,6 @@ class EvaluationReport:
                 "text_to_image": self.text_to_image.to_dict(),
                 "image_to_text": self.image_to_text.to_dict(),
                 "rsum": round(self.rsum, _DECIMALS),
+                **reranked,
             }
         )

@@ -29,6 +29,13 @@ def test_a_file_above_the_working_folder_sets_home_relative_to_itself(folder: Pa
     assert load_settings().home == folder / "store"
 
 
+def test_a_file_names_a_reranker_relative_to_itself(folder: Path) -> None:
+    assert load_settings().reranker is None
+    (folder / "mmsearch.toml").write_text('reranker = "trained"\n')
+    assert load_settings().reranker == folder / "trained"
+    assert load_settings(reranker="here").reranker == Path.cwd() / "here"
+
+
 def test_the_nearest_file_wins_over_one_further_up(folder: Path) -> None:
     (folder / "mmsearch.toml").write_text('index = "far"\n')
     (folder / "a" / "mmsearch.toml").write_text('index = "near"\n')

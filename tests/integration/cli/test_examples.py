@@ -22,7 +22,7 @@ HELP_EXAMPLES = [
 ]
 CONSOLE_BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {
-    "mmsearch train": "trains for minutes: see tests of training",
+    "mmsearch train": "trains for minutes, as train-reranker does: see tests of training",
     "mmsearch serve": "runs until it is stopped: see test_serve_command",
 }
 """Commands whose examples other tests run."""

@@ -66,6 +66,18 @@ def test_without_a_path_all_known_folders_are_brought_up_to_date(mmsearch: Mmsea
     assert (summary["added"], summary["unchanged"]) == (1, 2)
 
 
+def test_rerank_features_that_nothing_would_read_are_refused(mmsearch: Mmsearch) -> None:
+    photos = mmsearch.folder / "photos"
+    photos.mkdir()
+    make_picture(photos / "a.png", "red", 1)
+    done = mmsearch.run("index", "photos", "--rerank-features")
+    assert done.code == 1
+    assert "name one with --reranker DIR" in done.notes
+    assert done.notes.count("\n") == 1
+    assert not (mmsearch.folder / "home" / "indexes").exists()
+    assert mmsearch.run("index", "photos", "--no-rerank-features").code == 0
+
+
 def test_exclude_and_hidden(mmsearch: Mmsearch) -> None:
     photos = mmsearch.folder / "photos"
     (photos / ".hidden").mkdir(parents=True)

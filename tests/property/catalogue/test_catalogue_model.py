@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mmsearch.catalogue import CaptionEntry, Catalogue, CatalogueBatch, FailureEntry
 from mmsearch.types import Modality
 from tests.catalogue_rows import digest_of, embedding_of, known_file, make_space, new_file
+from tests.region_projections import codes_of, random_projection
 
 SPACE = make_space()
+PROJECTION = random_projection()
 ROOT = Path("/photos")
 names = st.sampled_from(["a", "b", "c/1", "c/2", "c/d/3", "e"])
 contents = st.sampled_from(["one", "two", "three", "four"])
@@ -30,6 +33,7 @@ class CatalogueModel(RuleBasedStateMachine):
         self.path = self.folder / "catalogue.sqlite3"
         self.files: dict[str, str] = {}
         self.failed: set[str] = set()
+        self.with_regions: set[str] = set()
         self.captions: set[tuple[str, int | None]] = set()
         self.followers: dict[Modality, list[tuple[int, dict[int, tuple[float, ...]]]]] = {
             modality: [(0, {})] for modality in Modality
@@ -46,7 +50,9 @@ class CatalogueModel(RuleBasedStateMachine):
         return {file.relative.decode(): file.media_id for file in known}
 
     def apply(self, **parts) -> None:
-        self.catalogue.apply(CatalogueBatch(self.root.root_id, space=SPACE, **parts))
+        self.catalogue.apply(
+            CatalogueBatch(self.root.root_id, space=SPACE, projection=PROJECTION, **parts)
+        )
 
     @rule(entries=st.dictionaries(names, contents, min_size=1, max_size=4))
     def write(self, entries: dict[str, str]) -> None:
@@ -54,6 +60,15 @@ class CatalogueModel(RuleBasedStateMachine):
         self.apply(files=tuple(new_file(name, text) for name, text in entries.items()))
         self.files |= entries
         self.failed -= set(entries)
+
+    @rule(name=names, text=contents)
+    def write_with_regions(self, name: str, text: str) -> None:
+        """One file that brings its regions, for it and its duplicates."""
+        regions = codes_of(text, PROJECTION)
+        self.apply(files=(replace(new_file(name, text), regions=regions),))
+        self.files[name] = text
+        self.failed.discard(name)
+        self.with_regions.add(text)
 
     @precondition(lambda self: self.files)
     @rule(data=st.data(), destination=names)
@@ -83,6 +98,7 @@ class CatalogueModel(RuleBasedStateMachine):
         ids = {self.media_ids()[name] for name in gone}
         assert self.catalogue.remove_path(ROOT / folder) == len(gone)
         self.files = {n: text for n, text in self.files.items() if n not in gone}
+        self.with_regions &= set(self.files.values())  # orphans leave at once here
         self.failed = {n for n in self.failed if n != folder and not n.startswith(folder + "/")}
         self.captions = {c for c in self.captions if c[1] not in ids}
 
@@ -101,6 +117,7 @@ class CatalogueModel(RuleBasedStateMachine):
     @rule()
     def drop_orphans(self) -> None:
         self.catalogue.remove_orphans()
+        self.with_regions &= set(self.files.values())
         assert self.catalogue.counts().contents == len(set(self.files.values()))
 
     @rule()
@@ -146,6 +163,19 @@ class CatalogueModel(RuleBasedStateMachine):
             text = self.files[str(record.path.relative_to(ROOT))]
             stored = self.catalogue.embedding_of(SPACE, Modality.IMAGE, item)
             np.testing.assert_allclose(stored, embedding_of(text), atol=2e-3)
+
+    @invariant()
+    def regions_agree(self) -> None:
+        """Codes are there for the contents that came with them, until those are dropped."""
+        ids = self.catalogue.allowed_contents()
+        found, codes = self.catalogue.region_codes(SPACE, PROJECTION, ids)
+        records = self.catalogue.media_for_contents(ids)
+        texts = {i: self.files[str(r.path.relative_to(ROOT))] for i, r in records.items()}
+        assert {texts[item] for item in found.tolist()} == self.with_regions & set(texts.values())
+        for item, picture in zip(found.tolist(), codes, strict=True):
+            np.testing.assert_array_equal(picture, codes_of(texts[item], PROJECTION))
+        lacking = self.catalogue.contents_without_regions(SPACE, PROJECTION)
+        assert {content.content_id for content in lacking} == set(texts) - set(found.tolist())
 
     @invariant()
     def captions_agree(self) -> None:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from PIL import Image
 
+from mmsearch.engine.library import Library
 from mmsearch.engine.progress import SilentProgress
 from mmsearch.engine.survey import EMPTY_IS_ABSENT_FROM
 from mmsearch.types import Modality
-from tests.fakes import COLOURS, FakeModels, fake_space
+from tests.fakes import COLOURS, FAKE_PROJECTION, FakeModels, FakeRerankers, fake_space
 from tests.photos import fake_library
 
 NAMES = [f"{folder}{stem}.bmp" for folder in ("", "a/", "a/b/", "c/") for stem in ("x", "y")]
@@ -49,7 +50,12 @@ class IndexedFolder(RuleBasedStateMachine):
         self.indexed: dict[str, bytes] = {}
         self.clock = 10**18
         self.models = FakeModels()
-        self.library = fake_library(self.base / "home", self.models, batch_size=2)
+        self.library = self._open()
+
+    def _open(self) -> Library:
+        return fake_library(
+            self.base / "home", self.models, rerankers=FakeRerankers(), batch_size=2
+        )
 
     def teardown(self) -> None:
         if hasattr(self, "base"):
@@ -105,7 +111,7 @@ class IndexedFolder(RuleBasedStateMachine):
     def restart(self) -> None:
         """A new process: nothing is remembered but what is on disk."""
         self.library.close()
-        self.library = fake_library(self.base / "home", self.models, batch_size=2)
+        self.library = self._open()
 
     @rule(after=st.integers(0, 4))
     def index_interrupted(self, after: int) -> None:
@@ -144,7 +150,7 @@ class IndexedFolder(RuleBasedStateMachine):
         """Contents never outnumber what was ever encoded."""
         if hasattr(self, "library") and self._has_root():
             status = self.library.status()
-            n_encoded = sum(encoder.n_images for encoder in self.models.encoders.values())
+            n_encoded = sum(encoder.n_images for encoder in self.models.region_encoders.values())
             assert sum(space.n_images for space in status.spaces) <= n_encoded
 
     def _has_root(self) -> bool:
@@ -167,6 +173,10 @@ class IndexedFolder(RuleBasedStateMachine):
         assert {name for name in failed if name.startswith(prefix)} == expected
         if not prefix:
             assert self.library.status().n_contents == len(set(good.values()))
+            with self.library._factory.catalogues.lease() as catalogue:
+                ids = catalogue.allowed_contents()
+                with_regions, _ = catalogue.region_codes(fake_space(), FAKE_PROJECTION, ids)
+            assert with_regions.tolist() == ids.tolist()
             if good:
                 found = self.library.query("red", k=100)
                 assert {hit.media.digest for hit in found} == {

@@ -16,6 +16,7 @@ from mmsearch.catalogue import Catalogue, CatalogueBatch
 from mmsearch.catalogue.tables import metadata
 from mmsearch.errors import CatalogueError
 from tests.catalogue_rows import make_space, new_file
+from tests.region_projections import codes_of, random_projection
 
 
 def make(path: Path) -> Path:
@@ -139,6 +140,53 @@ def test_a_read_only_folder_can_be_searched_but_not_changed():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = make(folder / "c.sqlite3")
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        finally:
+            folder.chmod(0o755)
+
+
+def schema_1(path: Path) -> Path:
+    """A catalogue as the first version wrote it."""
+    make(path)
+    raw = sqlite3.connect(path)
+    raw.executescript(
+        "DROP TABLE region_features; DROP TABLE region_projections;"
+        "UPDATE alembic_version SET version_num = '0001'; PRAGMA user_version = 1"
+    )
+    raw.close()
+    return path
+
+
+def test_an_older_catalogue_is_upgraded_and_keeps_what_it_holds(tmp_path):
+    path = schema_1(tmp_path / "c.sqlite3")
+    projection = random_projection()
+    with Catalogue.open(path) as catalogue:
+        assert (catalogue.counts().files, catalogue.spaces()[0].n_images) == (1, 1)
+        ids = catalogue.allowed_contents()
+        codes = codes_of("one", projection)[None]
+        assert catalogue.put_region_codes(make_space(), projection, ids, codes) == 1
+    assert schema(path) == schema(make(tmp_path / "new.sqlite3"))
+
+
+def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is():
+    """As another user where we are root; it has no region features, all else is there."""
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from mmsearch.catalogue import Catalogue\n"
+        "from tests.region_projections import random_projection\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "with Catalogue.open(Path(sys.argv[1])) as c:\n"
+        "    s, ids = c.default_space(), c.allowed_contents()\n"
+        "    assert c.counts().files == len(ids) == 1 and not c.writable\n"
+        "    assert c.spaces()[0].n_with_regions == 0 and not c.has_regions(s, 1)\n"
+        "    assert len(c.region_codes(s, random_projection(), ids)[0]) == 0\n"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = schema_1(folder / "c.sqlite3")
         path.chmod(0o444)
         folder.chmod(0o555)
         try:

@@ -28,6 +28,11 @@ def hit(path: Path, *, rank: int = 1, score: float = 0.25) -> Hit:
     return Hit(rank=rank, score=score, media=media(path))
 
 
+def reranked_hit(path: Path, *, rank: int = 1, dual_rank: int = 4) -> Hit:
+    """A picture that a cross encoder has read."""
+    return Hit(rank, 0.25, media(path), rerank_score=1.5, dual_rank=dual_rank)
+
+
 def caption_hit(text: str, path: Path | None) -> CaptionHit:
     """A caption found, free when `path` is None."""
     record = CaptionRecord(9, text, None if path is None else media(path))

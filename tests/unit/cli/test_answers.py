@@ -8,12 +8,14 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from mmsearch.cli import evaluate, query
 from mmsearch.cli.answers import show_captions, show_images
 from mmsearch.cli.query import QueryCommand
 from mmsearch.cli.question import Question
 from mmsearch.cli.session import Session
 from mmsearch.config import load_settings
 from mmsearch.engine.records import Answer, CaptionAnswer
+from mmsearch.engine.request import DEFAULT_RERANKED, MOST_RERANKED
 from mmsearch.types import CaptionHit, CaptionRecord, Hit, Orientation
 from tests.unit.cli.records import media
 
@@ -69,6 +71,23 @@ def test_an_empty_answer_names_what_was_asked_for(capsys: pytest.CaptureFixture[
         "nothing scores 0.5 or more and lies under trip and is from 2024-01-01 or later "
         "and is from 2024-12-31 or before and is of format jpg or png and is square\n"
     )
+
+
+def test_people_who_set_a_budget_are_told_how_far_it_went(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = Answer((HIT,), 10, matches=None, generation=1, reranked=23)
+    asked = QueryCommand("x", budget_ms=60)
+    assert notes(capsys, asked, answer) == "reranked 23 hits within 60 ms\n"
+    assert notes(capsys, QueryCommand("x", budget_ms=60, json=True), answer) == ""
+
+
+def test_a_bare_rerank_means_the_engines_usual_depth() -> None:
+    """It is spelt out in the commands, as the engine's module would slow down `--help`."""
+    assert query.RERANKED == evaluate.RERANKED == DEFAULT_RERANKED
+    for options in (query.QueryCommand, evaluate.EvaluateCommand):
+        [_, option] = get_args(get_type_hints(options, include_extras=True)["rerank"])
+        assert option.max == MOST_RERANKED
 
 
 def test_orientations_are_those_of_the_engine() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from mmsearch.cli.contact_sheet import THUMBNAIL_PX, contact_sheet, write_contact_sheet
 from mmsearch.cli.question import Question
 from mmsearch.config import Settings
-from tests.unit.cli.records import hit
+from tests.unit.cli.records import hit, reranked_hit
 
 
 class Page(HTMLParser):
@@ -57,6 +57,13 @@ def test_the_picture_is_inside_the_page_and_links_to_its_file(picture: Path) -> 
     with Image.open(io.BytesIO(data)) as thumbnail:
         assert thumbnail.size == (THUMBNAIL_PX, THUMBNAIL_PX // 2)
     assert page.all("a")[0]["href"] == picture.as_uri()
+
+
+def test_a_reranked_picture_has_both_scores(picture: Path) -> None:
+    page = Page(contact_sheet(Question("red"), [reranked_hit(picture, dual_rank=4)], Settings()))
+    titles = [attrs["title"] for attrs in page.all("span") if attrs.get("class") == "score"]
+    assert titles == ["rerank score; number 4 by cosine", "cosine"]
+    assert "1.500" in page.text
 
 
 def test_a_page_needs_nothing_from_elsewhere(picture: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch.cli import hit_table
-from tests.unit.cli.records import caption_hit, hit
+from tests.unit.cli.records import caption_hit, hit, reranked_hit
 
 LONG = Path("/" + "folder/" * 20 + "picture-with-a-name.jpg")
 
@@ -59,3 +60,27 @@ def test_a_name_that_is_not_utf8_does_not_break_the_table(
 ) -> None:
     hit_table.write_hits([hit(Path("/" + os.fsdecode(b"caf\xe9.jpg")))])
     assert "caf\\xe9.jpg" in capsys.readouterr().out
+
+
+def test_in_a_pipe_a_rerank_score_stands_last_where_it_moves_no_column(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hit_table.write_hits([reranked_hit(Path("/a.jpg")), hit(Path("/b.jpg"), rank=2)])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split("\t")[:3] == ["1", "0.250", "/a.jpg"]
+    assert (first.split("\t")[-1], second.split("\t")[-1]) == ("1.500", "")
+    caption = dataclasses.replace(caption_hit("two dogs", None), rerank_score=2.0, dual_rank=3)
+    hit_table.write_caption_hits([caption])
+    assert capsys.readouterr().out == "1\t0.500\ttwo dogs\t\t2.000\n"
+
+
+def test_a_terminal_shows_both_scores_where_hits_were_reranked(
+    terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.setenv("COLUMNS", "100")
+    hit_table.write_hits([reranked_hit(Path("/a.jpg")), hit(Path("/b.jpg"), rank=2)])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["#", "rerank", "score", "path"] in [row[:4] for row in rows]
+    assert ["1", "1.500", "0.250"] in [row[:3] for row in rows]
+    hit_table.write_hits([hit(Path("/b.jpg"))])
+    assert "rerank" not in capsys.readouterr().out

@@ -27,9 +27,11 @@ def test_a_hit_has_the_contracts_four_names() -> None:
     }
 
 
-def test_a_reranked_hit_adds_its_rerank_score() -> None:
-    reranked = Hit(rank=1, score=0.5, media=media(Path("/a")), rerank_score=0.9)
-    assert hit_json(reranked)["rerank_score"] == 0.9
+def test_a_reranked_hit_adds_its_rerank_score_and_the_rank_before() -> None:
+    reranked = Hit(rank=1, score=0.5, media=media(Path("/a")), rerank_score=0.9, dual_rank=3)
+    shape = hit_json(reranked)
+    assert list(shape) == ["rank", "score", "path", "media_id", "rerank_score", "dual_rank"]
+    assert (shape["rerank_score"], shape["dual_rank"]) == (0.9, 3)
 
 
 def test_a_free_caption_has_no_path() -> None:
@@ -82,6 +84,7 @@ def test_status_tells_roots_spaces_and_sizes() -> None:
             "default": True,
             "images": 2,
             "captions": 1,
+            "with_rerank_features": 0,
             "vectors_size_bytes": 20,
         }
     ]

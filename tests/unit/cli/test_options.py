@@ -3,10 +3,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
-from mmsearch.cli.options import command_of
+from mmsearch.cli.app import load_command
+from mmsearch.cli.commands import COMMANDS
+from mmsearch.cli.options import command_of, optional_integer, with_defaults
 from mmsearch.cli.session import Session
 
 
@@ -45,3 +48,43 @@ def test_lists_start_empty_and_are_not_shared_between_runs() -> None:
 
 def test_a_field_without_default_is_required() -> None:
     assert _run()[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["--rerank", "a dog"], ["--rerank=50", "a dog"]),
+        (["a dog", "--rerank"], ["a dog", "--rerank=50"]),
+        (["--rerank", "20", "a dog"], ["--rerank", "20", "a dog"]),
+        (["--rerank=20", "a dog"], ["--rerank=20", "a dog"]),
+        (["--rerank", "--json", "x"], ["--rerank=50", "--json", "x"]),
+        (["--rerank", "-3", "x"], ["--rerank", "-3", "x"]),
+        (["--rerank", "2.5"], ["--rerank=50", "2.5"]),
+        (["--other", "x"], ["--other", "x"]),
+        (["--", "--rerank", "x"], ["--", "--rerank", "x"]),
+        ([], []),
+    ],
+)
+def test_only_an_integer_right_after_it_is_the_value_of_an_option_that_may_stand_alone(
+    given: list[str], meant: list[str]
+) -> None:
+    assert with_defaults(given, {"--rerank": optional_integer(50), "--other": "N"}) == meant
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "depth"),
+    [
+        (["--rerank", "a dog"], "a dog", 50),
+        (["a dog", "--rerank"], "a dog", 50),
+        (["--rerank", "7", "a dog"], "a dog", 7),
+        (["a dog", "--rerank=7", "--json"], "a dog", 7),
+        (["a dog"], "a dog", None),
+    ],
+)
+def test_query_takes_a_depth_or_none_and_leaves_the_text_alone(
+    given: list[str], text: str, depth: int | None
+) -> None:
+    [entry] = [entry for entry in COMMANDS if entry.name == "query"]
+    command = load_command(entry)
+    parsed = command.make_context("query", given).params
+    assert (parsed["text"], parsed["rerank"]) == (text, depth)

@@ -121,3 +121,9 @@ def test_a_wrong_choice_is_told_without_a_librarys_jargon(mmsearch: Here) -> Non
         "mmsearch: error: Invalid value for '--orientation': 'round' is not one of 'landscape', "
         "'portrait', 'square' (see 'mmsearch query --help')\n"
     )
+
+
+def test_rerank_and_no_rerank_exclude_each_other(mmsearch: Here) -> None:
+    done = mmsearch.run("query", "a dog", "--rerank", "--no-rerank")
+    assert done.code == 2
+    assert "exclude each other" in done.notes

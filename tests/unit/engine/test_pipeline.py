@@ -18,7 +18,13 @@ from mmsearch.engine.tally import Tally
 from mmsearch.errors import ModelError
 from mmsearch.media.pool import DecodedFile, DecodeJob
 from mmsearch.types import Embeddings, ImageTensor, MediaMetadata
-from tests.fakes import FAKE_INPUT, FakeDualEncoder, fake_space
+from tests.fakes import (
+    FAKE_INPUT,
+    FAKE_PROJECTION,
+    FakeDualEncoder,
+    FakeRegionEncoder,
+    fake_space,
+)
 
 METADATA = MediaMetadata(width=4, height=3, format="PNG")
 
@@ -86,8 +92,10 @@ class Run:
     encoder: FakeDualEncoder = field(default_factory=FakeDualEncoder)
     tally: Tally = field(default_factory=Tally)
     progress: Recorder = field(default_factory=Recorder)
+    region_encoder: FakeRegionEncoder | None = None
 
     def __call__(self, files: list[PendingFile], batch_size: int = 4) -> None:
+        with_regions = self.region_encoder
         parts = PipelineParts(
             decoder=self.decoder,
             sink=self.sink,
@@ -95,6 +103,7 @@ class Run:
             load=lambda: self.encoder,
             batch_size=batch_size,
             look_ahead=8,
+            load_regions=None if with_regions is None else lambda: with_regions,
         )
         EmbeddingPipeline(parts, self.tally, self.progress).run(files)
 
@@ -128,6 +137,38 @@ def test_every_file_is_committed_with_its_own_embedding(
             expected = FakeDualEncoder().encode_images(image)[0]
             assert entry.embedding is not None
             np.testing.assert_array_equal(entry.embedding, expected)
+
+
+def test_every_file_is_committed_with_its_own_regions(
+    files: Callable[..., list[PendingFile]],
+) -> None:
+    """In the same pass and batch as its embedding; copies come without either."""
+    run = Run(Decoder(digests={0: "same", 5: "same"}), region_encoder=FakeRegionEncoder())
+    run(files(6))
+    assert run.encoder.n_images == 0
+    assert run.region_encoder is not None
+    assert run.region_encoder.n_with_regions == 5
+    for batch in run.sink.batches:
+        assert batch.projection is FAKE_PROJECTION
+        for entry in batch.files:
+            key = int(entry.relative.partition(b".")[0])
+            image = np.full((1, 16, 16, 3), key, np.uint8)
+            embeddings, codes = FakeRegionEncoder().encode_with_regions(image)
+            if key == 5:
+                assert entry.embedding is None
+                assert entry.regions is None
+                continue
+            np.testing.assert_array_equal(entry.embedding, embeddings[0])
+            np.testing.assert_array_equal(entry.regions, codes[0])
+
+
+def test_without_a_projection_no_regions_are_committed(
+    files: Callable[..., list[PendingFile]],
+) -> None:
+    run = Run()
+    run(files(2))
+    assert [batch.projection for batch in run.sink.batches] == [None]
+    assert all(entry.regions is None for entry in run.sink.batches[0].files)
 
 
 def test_batches_are_full_but_the_last(files: Callable[..., list[PendingFile]]) -> None:

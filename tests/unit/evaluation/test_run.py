@@ -13,7 +13,7 @@ from mmsearch.datasets import CaptionData, CaptionedImage
 from mmsearch.errors import DatasetError, ModelError
 from mmsearch.evaluation import EvaluationOptions, evaluate, write_plot
 from mmsearch.types import Embeddings
-from tests.fakes import COLOURS, FakeDualEncoder
+from tests.fakes import COLOURS, FakeCrossEncoder, FakeDualEncoder, FakeRegionEncoder
 
 NAMES = ("red", "green", "blue", "yellow")
 
@@ -43,16 +43,16 @@ def test_report(pictures: Path) -> None:
         CaptionedImage(None, ("free",), "test"),
         CaptionedImage("red.png", ("other split",), "val"),
     )
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
     report = evaluate(
         data,
         FakeDualEncoder(),
         EvaluationOptions(pictures, batch_size=3, decode_workers=1),
-        lambda done, total: seen.append((done, total)),
+        lambda stage, done, total: seen.append((stage, done, total)),
     )
     assert [picture.path.name for picture in report.skipped] == ["broken.png", "gone.png"]
     assert all(picture.reason for picture in report.skipped)
-    assert seen[-1] == (6, 6)
+    assert seen[-1] == ("embedding", 6, 6)
     ways = {"R@1": 100.0, "R@5": 100.0, "R@10": 100.0, "medR": 1.0, "MRR": 100.0}
     assert json.loads(report.to_json()) == {
         "dataset": "colours",
@@ -97,3 +97,36 @@ def test_overflowing_model(pictures: Path) -> None:
     """A model that gives NaN is an error, never a perfect score."""
     with pytest.raises(ModelError, match="not finite"):
         evaluate(_data(), _Overflowing(), EvaluationOptions(pictures, decode_workers=1))
+
+
+def test_reranking_is_reported_beside_the_rest(pictures: Path) -> None:
+    """The contract's names: the deepest as the dual encoder's, all depths, the time."""
+    seen: list[tuple[str, int, int]] = []
+    report = evaluate(
+        _data(),
+        FakeRegionEncoder(),
+        EvaluationOptions(pictures, decode_workers=1),
+        lambda stage, done, total: seen.append((stage, done, total)),
+        FakeCrossEncoder(),
+        rerank=15,
+    )
+    assert seen[-1] == ("reranking", 10, 10)
+    shape = json.loads(report.to_json())["reranked"]
+    ways = {"R@1": 100.0, "R@5": 100.0, "R@10": 100.0, "medR": 1.0, "MRR": 100.0}
+    assert shape["ms_per_query"] >= 0
+    deepest = {
+        "k": 15,
+        "text_to_image": ways,
+        "image_to_text": ways,
+        "rsum": 600.0,
+        "ceiling": {"text_to_image": 100.0, "image_to_text": 100.0},
+    }
+    assert shape["depths"] == [{**deepest, "k": 10}, deepest]
+    assert {name: shape[name] for name in deepest} == deepest
+
+
+def test_a_model_without_the_rerankers_regions_is_refused(pictures: Path) -> None:
+    """Else the cross encoder would read what it was not trained on."""
+    options = EvaluationOptions(pictures, decode_workers=1)
+    with pytest.raises(ModelError, match="projection"):
+        evaluate(_data(), FakeDualEncoder(), options, None, FakeCrossEncoder())
