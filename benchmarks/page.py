@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.browser import MISSING, launch
 from benchmarks.command import mmsearch_command, run
 from mmsearch.cli.demo import copy_photographs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 CAPTIONS = (
     ("astronaut.png", "A smiling astronaut in an orange suit, a shuttle model behind her"),
     ("astronaut.png", "Portrait before the flag, the helmet on the table"),
@@ -71,10 +62,9 @@ def chromium() -> Iterator[Browser]:
     """
     from playwright.sync_api import sync_playwright
 
-    executable = shutil.which("chromium")
-    if executable is None:
-        raise SystemExit("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        browser = launch(driver)
+        if browser is None:
+            raise SystemExit(MISSING)
         yield browser
         browser.close()

@@ -33,7 +33,7 @@ def follow(wire: Wire, job: JobShape, progress: ProgressListener) -> IndexSummar
         )
     if ended.state not in _OVER:
         raise RemoteError(f"{wire.url} stopped while it indexed: what was done is kept")
-    return IndexSummary(interrupted=True) if ended.summary is None else ended.summary.summary()
+    return IndexSummary(interrupted=True) if ended.summary is None else ended.summary
 
 
 def _listen(wire: Wire, job: JobShape, progress: ProgressListener) -> JobShape:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date as Day  # noqa: N812 - a field has its name
-from pathlib import Path
 
 from pydantic import BaseModel
 
 from mmsearch.client.shapes import Located, SpaceShape
-from mmsearch.engine.records import LibraryStatus, RootStatus, SpaceStatus
+from mmsearch.engine.records import LibraryStatus, RerankerStatus, RootStatus, SpaceStatus
 from mmsearch.types import (
     Facets,
     FolderCount,
@@ -57,6 +56,7 @@ class StatusShape(Located):
     vectors_size_bytes: int
     roots: list[RootShape]
     spaces: list[SpaceCounts]
+    reranker: RerankerStatus | None
 
     def status(self) -> LibraryStatus:
         """The record."""
@@ -120,29 +120,6 @@ class FacetsShape(BaseModel):
         )
 
 
-class Summary(BaseModel):
-    """What an indexing run did."""
-
-    added: int
-    updated: int
-    moved: int
-    removed: int
-    unchanged: int
-    failed: int
-    captions_added: int
-    captions_unmatched: int
-    seconds: float
-    images_per_second: float
-    offline_roots: list[str]
-    interrupted: bool
-
-    def summary(self) -> IndexSummary:
-        """The record."""
-        values = dict(self)
-        values["offline_roots"] = tuple(Path(root) for root in self.offline_roots)
-        return IndexSummary(**values)
-
-
 class JobError(BaseModel):
     """Why a job failed."""
 
@@ -161,7 +138,7 @@ class JobShape(BaseModel):
     total: int
     failed: int
     model: str | None
-    summary: Summary | None
+    summary: IndexSummary | None
     error: JobError | None
 
 

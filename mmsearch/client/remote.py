@@ -14,7 +14,13 @@ from mmsearch.client.uploads import Uploads
 from mmsearch.client.wire import Wire
 from mmsearch.closing import Closing
 from mmsearch.engine.progress import ProgressListener, SilentProgress
-from mmsearch.engine.records import Answer, CaptionAnswer, LibraryStatus, MediaInfo
+from mmsearch.engine.records import (
+    Answer,
+    CaptionAnswer,
+    LibraryStatus,
+    MediaInfo,
+    RerankerStatus,
+)
 from mmsearch.engine.request import QueryOptions, QueryRequest
 from mmsearch.errors import QueryError
 
@@ -89,7 +95,7 @@ class RemoteLibrary(Closing):
         pages = self._pages(request, "images", shapes.ImagePage)
         hits = tuple(one.hit() for page in pages for one in page.hits)
         first = pages[0]
-        return Answer(hits, first.n_candidates, first.matches, first.generation)
+        return Answer(hits, first.n_candidates, first.matches, first.generation, first.reranked)
 
     def answer_captions(self, request: QueryRequest) -> CaptionAnswer:
         """What `query_captions` finds, with what may be said of the search as a whole.
@@ -100,7 +106,9 @@ class RemoteLibrary(Closing):
         pages = self._pages(request, "captions", shapes.CaptionPage)
         hits = tuple(one.hit() for page in pages for one in page.hits)
         first = pages[0]
-        return CaptionAnswer(hits, first.n_candidates, first.matches, first.generation)
+        return CaptionAnswer(
+            hits, first.n_candidates, first.matches, first.generation, first.reranked
+        )
 
     def media(self, media_id: int) -> MediaInfo:
         """What is known of a catalogued file, by its id.
@@ -152,6 +160,10 @@ class RemoteLibrary(Closing):
     def status(self) -> LibraryStatus:
         """Counts, roots, spaces and sizes."""
         return self._wire.get("/status", index_shapes.StatusShape).status()
+
+    def reranker(self) -> RerankerStatus | None:
+        """What may reorder the first hits of a question; None where the model has no reranker."""
+        return self._wire.get("/status", index_shapes.StatusShape).reranker
 
     def failures(self) -> list[Failure]:
         """The files that could not be indexed, each with the reason."""
@@ -241,6 +253,8 @@ def question_json(request: QueryRequest) -> dict[str, object]:
         "plus": _terms(request.plus),
         "minus": _terms(request.minus),
         "min_score": score,
+        "rerank": "auto" if request.rerank is None else request.rerank,
+        "budget_ms": request.budget_ms,
         "filters": _filters(request.filters),
     }
 

@@ -76,22 +76,26 @@ class Media(Located):
         )
 
 
-class ImageHit(Media):
-    """A picture found."""
+class _Place(BaseModel):
+    """Where a hit stands, and why."""
 
     rank: int
     score: float
+    rerank_score: float | None
+    dual_rank: int | None
+
+
+class ImageHit(_Place, Media):
+    """A picture found."""
 
     def hit(self) -> Hit:
         """The record."""
-        return Hit(self.rank, self.score, self.record())
+        return Hit(self.rank, self.score, self.record(), self.rerank_score, self.dual_rank)
 
 
-class FoundCaption(BaseModel):
+class FoundCaption(_Place):
     """A caption found."""
 
-    rank: int
-    score: float
     caption: str
     caption_id: int
     media: Media | None
@@ -99,9 +103,8 @@ class FoundCaption(BaseModel):
     def hit(self) -> CaptionHit:
         """The record."""
         media = None if self.media is None else self.media.record()
-        return CaptionHit(
-            self.rank, self.score, CaptionRecord(self.caption_id, self.caption, media)
-        )
+        caption = CaptionRecord(self.caption_id, self.caption, media)
+        return CaptionHit(self.rank, self.score, caption, self.rerank_score, self.dual_rank)
 
 
 class _Page(BaseModel):
@@ -110,6 +113,7 @@ class _Page(BaseModel):
     next_offset: int | None
     n_candidates: int
     matches: bool | None
+    reranked: int
     generation: int
 
 

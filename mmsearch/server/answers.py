@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mmsearch.server.questions import SearchFilters, Term
 
+_RERANK_SCORE = "What ranks it where a cross encoder has read it; null elsewhere."
+_DUAL_RANK = "The rank it had by `score`, where it was reranked; null elsewhere."
+
 
 class Answered(BaseModel):
     """Shapes are complete: nothing is answered that is not described."""
@@ -70,6 +73,8 @@ class ImageHit(Media):
 
     rank: int = Field(description="From 1, over all pages.")
     score: float = Field(description="Cosine in [-1, 1].")
+    rerank_score: float | None = Field(description=_RERANK_SCORE)
+    dual_rank: int | None = Field(description=_DUAL_RANK)
 
 
 class FoundCaption(Answered):
@@ -77,6 +82,8 @@ class FoundCaption(Answered):
 
     rank: int
     score: float
+    rerank_score: float | None = Field(description=_RERANK_SCORE)
+    dual_rank: int | None = Field(description=_DUAL_RANK)
     caption: str
     caption_id: int
     media: Media | None
@@ -93,6 +100,8 @@ class SearchEcho(Answered):
     plus: list[Term]
     minus: list[Term]
     min_score: float | None
+    rerank: int | Literal["auto"]
+    budget_ms: float | None
     filters: SearchFilters
 
 
@@ -108,6 +117,7 @@ class SearchAnswer(Answered):
     matches: bool | None = Field(
         description="False: nothing looks like the question, the hits are merely the closest."
     )
+    reranked: int = Field(description="How many of all hits, from the first, were reranked.")
     generation: int = Field(description="Answers of one generation are of one state of the index.")
     took_ms: float
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, quote
 
 from blake3 import blake3
@@ -31,23 +33,36 @@ _TYPES: Mapping[str, str] = {
     "webmanifest": "application/manifest+json",
     "txt": "text/plain; charset=utf-8",
 }
+_NEVER = re.compile(r"q=0(\.0*)?")
 _INDEX, _LOGIN = "index.html", "login.html"
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file of the page, with its type and its entity tag."""
+    """A file of the page, plain and packed with gzip, with its type and the plain entity tag."""
 
     content: bytes
+    packed: bytes
     media_type: str
-    etag: str
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes, media_type: str) -> Self:
+        """The file of these bytes."""
+        packed = gzip.compress(content, mtime=0)
+        return cls(content, packed, media_type, blake3(content).hexdigest(16))
 
     def response(self, request: Request) -> Response:
-        """The file, or word that it has not changed."""
-        headers = {"ETag": self.etag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == self.etag:
+        """The file, packed where the client takes that; or word that it has not changed."""
+        packs = _takes_gzip(request.headers.get("accept-encoding", ""))
+        etag = f'"{self.tag}-gzip"' if packs else f'"{self.tag}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == etag:
             return Response(None, 304, headers)
-        return Response(self.content, 200, headers, media_type=self.media_type)
+        if packs:
+            headers["Content-Encoding"] = "gzip"
+        body = self.packed if packs else self.content
+        return Response(body, 200, headers, media_type=self.media_type)
 
 
 def static_files() -> dict[str, StaticFile]:
@@ -138,9 +153,14 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, StaticFile]]:
         if entry.is_dir():
             found += _walk(entry, f"{name}/")
         elif kind is not None:
-            content = entry.read_bytes()
-            found.append((name, StaticFile(content, kind, f'"{blake3(content).hexdigest(16)}"')))
+            found.append((name, StaticFile.of(entry.read_bytes(), kind)))
     return found
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding names gzip, and does not refuse it."""
+    offers = [offer.replace(" ", "").lower().partition(";") for offer in accepted.split(",")]
+    return any(name == "gzip" and not _NEVER.fullmatch(weight) for name, _, weight in offers)
 
 
 def _local(target: str) -> str:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from mmsearch.engine.query_language import WeightedTerm
-from mmsearch.engine.request import QueryOptions
+from mmsearch.engine.request import MOST_RERANKED, QueryOptions
 from mmsearch.errors import QueryError
 
 MAX_HITS = 200
@@ -94,6 +94,23 @@ MinScore = Annotated[
     float,
     Field(ge=-1e9, le=1e9, allow_inf_nan=False, description="Leave out hits below this cosine."),
 ]
+Rerank = Annotated[
+    Annotated[int, Field(ge=0, le=MOST_RERANKED)] | Literal["auto"],
+    Field(
+        description="So many of the first hits are put in a cross encoder's order; 0: none. "
+        "`auto`: the number of `/status` where reranking is measured to help, else none.",
+        examples=[50],
+    ),
+]
+Budget = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="Milliseconds that reranking may take; what is not read then keeps its place.",
+    ),
+]
 TermText = Annotated[
     str, Field(min_length=1, max_length=_MAX_TEXT, pattern=r"^[^\x00]*$", examples=["sunset:0.5"])
 ]
@@ -146,6 +163,8 @@ class SearchBody(_Paged):
     plus: list[Term | TermText] = Field(default_factory=list, max_length=_MAX_TERMS)
     minus: list[Term | TermText] = Field(default_factory=list, max_length=_MAX_TERMS)
     min_score: MinScore | None = None
+    rerank: Rerank = 0
+    budget_ms: Budget | None = None
     filters: SearchFilters = SearchFilters()
 
 
@@ -166,6 +185,8 @@ class SearchQuery(_Paged):
         default_factory=list, max_length=_MAX_TERMS, description="Terms to subtract."
     )
     min_score: MinScore | None = None
+    rerank: Rerank = 0
+    budget_ms: Budget | None = None
     under: Folder | None = None
     taken_from: Day | None = None
     taken_to: Day | None = None
@@ -221,6 +242,8 @@ class SearchQuery(_Paged):
             k=self.k,
             offset=self.offset,
             min_score=self.min_score,
+            rerank=self.rerank,
+            budget_ms=self.budget_ms,
             filters=filters,
         )
 
@@ -244,6 +267,8 @@ def options_of(asked: SearchBody) -> QueryOptions:
         "k": asked.k,
         "offset": asked.offset,
         "min_score": asked.min_score,
+        "rerank": None if asked.rerank == "auto" else asked.rerank,
+        "budget_ms": asked.budget_ms,
         "under": filters.under,
         "taken_from": filters.taken_from,
         "taken_to": filters.taken_to,

@@ -29,6 +29,7 @@ class SearchRoutes:
 
         Hits come best first; pages (`offset`) join without gap or overlap while `generation`
         stays the same. `matches` is false when nothing in the index looks like what was asked.
+        `rerank` is for words alone, or a picture alone where captions are looked for.
         """
         return await self._answer(SearchQuery.parsed(request.scope["query_string"]).as_body())
 
@@ -84,6 +85,7 @@ def _answer_json(answered: _Answered) -> Json:
         "next_offset": reached if more else None,
         "n_candidates": answer.n_candidates,
         "matches": answer.matches,
+        "reranked": answer.reranked,
         "generation": answer.generation,
         "took_ms": round(answered.seconds * 1000, 3),
     }
@@ -102,6 +104,8 @@ def _echo(asked: SearchBody, request: QueryRequest) -> Json:
         "plus": _terms(request.plus),
         "minus": _terms(request.minus),
         "min_score": asked.min_score,
+        "rerank": asked.rerank,
+        "budget_ms": asked.budget_ms,
         "filters": {
             "under": filters.under,
             "taken_from": None if first is None else first.isoformat(),

@@ -73,18 +73,27 @@ def media_json(media: MediaRecord) -> Json:
 
 def hit_json(hit: Hit) -> Json:
     """A picture that was found."""
-    return {"rank": hit.rank, "score": hit.score, **media_json(hit.media)}
+    return {**_place_json(hit), **media_json(hit.media)}
 
 
 def caption_hit_json(hit: CaptionHit) -> Json:
     """A caption that was found, with its picture where it has one."""
     caption = hit.caption
     return {
-        "rank": hit.rank,
-        "score": hit.score,
+        **_place_json(hit),
         "caption": caption.text,
         "caption_id": caption.caption_id,
         "media": None if caption.media is None else media_json(caption.media),
+    }
+
+
+def _place_json(hit: Hit | CaptionHit) -> Json:
+    """Where a hit stands, and why."""
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "rerank_score": hit.rerank_score,
+        "dual_rank": hit.dual_rank,
     }
 
 
@@ -172,7 +181,6 @@ def status_json(status: LibraryStatus) -> Json:
             for one in status.spaces
         ],
         "model": default[0] if default else None,
-        "reranker": None,
     }
 
 

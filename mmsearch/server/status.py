@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from mmsearch.errors import QueryError
+from mmsearch.errors import ModelError, QueryError, SpaceMismatchError
 from mmsearch.server import metrics
 from mmsearch.server.places import PathText, below_a_root
 from mmsearch.server.problems import Problem, Refused, gone
 from mmsearch.server.shapes import (
+    Json,
     facets_json,
     failure_json,
     json_response,
@@ -22,6 +24,8 @@ from mmsearch.server.shapes import (
 )
 
 if TYPE_CHECKING:
+    from mmsearch.engine.library import Library
+    from mmsearch.engine.records import RerankerStatus
     from mmsearch.server.services import Services
 
 _VERSION = version("mmsearch")
@@ -44,9 +48,7 @@ class StatusRoutes:
 
     async def status(self) -> Response:
         """Show counts, folders, models and sizes."""
-        status = await self._services.threads.file(self._library.status)
-        server = {"version": _VERSION, "login": self._services.auth.needed}
-        return json_response({**status_json(status), **server})
+        return json_response(await self._services.threads.file(self._status))
 
     async def roots(self) -> Response:
         """List the indexed folders."""
@@ -87,6 +89,15 @@ class StatusRoutes:
         text = await self._services.threads.file(self._services.metrics.text)
         return Response(text, media_type=metrics.CONTENT_TYPE)
 
+    def _status(self) -> Json:
+        reranker = _reranker(self._library)
+        return {
+            **status_json(self._library.status()),
+            "reranker": None if reranker is None else asdict(reranker),
+            "version": _VERSION,
+            "login": self._services.auth.needed,
+        }
+
     def _info(self, path: str) -> Response:
         (place,) = below_a_root(self._library, [path])
         try:
@@ -97,3 +108,11 @@ class StatusRoutes:
     def _remove(self, path: str) -> int:
         (place,) = below_a_root(self._library, [path])
         return self._library.remove(place)
+
+
+def _reranker(library: Library) -> RerankerStatus | None:
+    """What reorders first hits; None also where no question can be asked, which tells why."""
+    try:
+        return library.reranker()
+    except (ModelError, SpaceMismatchError):
+        return None

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.browser import MISSING, launch
 from tests.browser.gallery import index_gallery, make_gallery, write_captions
 from tests.browser.site import Site, running_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 TIMEOUT_MS = 20_000
 
 
@@ -36,11 +27,10 @@ def browser() -> Iterator[Browser]:
     """
     reason = "Playwright is not installed: pip install playwright"
     playwright = pytest.importorskip("playwright.sync_api", reason=reason)
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        chromium = launch(driver)
+        if chromium is None:
+            pytest.skip(MISSING)
         yield chromium
         chromium.close()
 

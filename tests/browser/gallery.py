@@ -17,7 +17,7 @@ from mmsearch.engine.factory import open_library
 from mmsearch.engine.library import Library
 from mmsearch.engine.records import IndexOptions
 from mmsearch.types import Embeddings, ImageTensor
-from tests.fakes import COLOURS, FakeDualEncoder, FakeModels, InlineDecoder
+from tests.fakes import COLOURS, FakeDualEncoder, FakeModels, FakeRerankers, InlineDecoder
 
 HOSTILE_NAME = "<img src=x onerror=document.title='owned'>.png"
 HOSTILE_CAPTION = "<script>document.title='owned'</script><b>magenta</b> & \"more\" {{7*7}}"
@@ -84,11 +84,13 @@ class GatedEncoder(FakeDualEncoder):
         self._permits.release(batches)
 
 
-def gallery_library(home: Path, encoder: FakeDualEncoder) -> Library:
+def gallery_library(
+    home: Path, encoder: FakeDualEncoder, rerankers: FakeRerankers | None = None
+) -> Library:
     """A library of the fake model, decoding in this process."""
     models = FakeModels(("fake",), encoders={"fake": encoder})
     settings = load_settings(home=home, cache=home / "cache", decode_workers=1, batch_size=4)
-    return open_library(settings, models, InlineDecoder)
+    return open_library(settings, models, InlineDecoder, rerankers=rerankers)
 
 
 def index_gallery(home: Path, paths: Sequence[Path], captions: Sequence[Path] = ()) -> None:

@@ -12,6 +12,7 @@ from mmsearch.server.app import create_app
 from mmsearch.server.options import ServerOptions
 from mmsearch.server.run import address_of, listen, make_server
 from tests.browser.gallery import GatedEncoder, gallery_library
+from tests.fakes import FakeRerankers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,18 @@ class Site:
 
 @contextmanager
 def running_site(
-    home: Path, gallery: Path, token: str | None = None, port: int = 0
+    home: Path,
+    gallery: Path,
+    token: str | None = None,
+    port: int = 0,
+    rerankers: FakeRerankers | None = None,
 ) -> Iterator[Site]:
     """Serve the index of `home` until the block ends."""
     encoder = GatedEncoder()
     options = ServerOptions(cache=home / "cache", port=port, token=token)
     with (
         listen(options) as listening,
-        gallery_library(home, GatedEncoder()) as library,
+        gallery_library(home, GatedEncoder(), rerankers) as library,
     ):
         app = create_app(library, options, lambda: gallery_library(home, encoder))
         server = make_server(app)

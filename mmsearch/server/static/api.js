@@ -49,11 +49,12 @@ export async function tryCall(path) {
   }
 }
 
-/** A picture's thumbnail: the smallest of the server's sizes that fills `pixels`. */
-export function thumbnail(hit, pixels) {
-  const size = [160, 320, 640, 1280].find((one) => one >= pixels) ?? 1280;
-  return hit.thumbnail.replace(/size=\d+/, `size=${size}`);
-}
+/** The smallest of the server's thumbnail sizes that fills `pixels`. */
+export const sizeFor = (pixels) => [160, 320, 640].find((one) => one >= pixels) ?? 1280;
+
+/** A picture's thumbnail for so many pixels. */
+export const thumbnail = (hit, pixels) =>
+  hit.thumbnail.replace(/size=\d+/, `size=${sizeFor(pixels)}`);
 
 /** The address of a picture's file. */
 export const original = (id) => `${ROOT}/media/${id}/original?download=1`;

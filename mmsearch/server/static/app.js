@@ -2,7 +2,7 @@
 
 import { tryCall } from "./api.js";
 import { Captions } from "./captions.js";
-import { announce, byId, copyText, counted, isTyping, on } from "./dom.js";
+import { announce, byId, copyText, counted, digits, isTyping, on } from "./dom.js";
 import { Grid } from "./grid.js";
 import { LibraryPanel } from "./library.js";
 import { Lightbox } from "./lightbox.js";
@@ -27,15 +27,18 @@ const grid = new Grid(byId("grid"), { ...opening, onLike: likeThis, onCopy: (hit
 const captions = new Captions(byId("captions"), opening);
 const search = new Search({ onAnswer: showAnswer, onError: showError, onBusy: showBusy });
 const list = () => (state.target === "captions" ? captions : grid);
-const refine = new Refine((changes) => go(changes, { soon: true }));
+const refine = new Refine((changes) => go(changes, { soon: !("rerank" in changes) }));
 const lightbox = new Lightbox({
   onClose: closeView,
   onMove: moveView,
   onLike: likeThis,
-  onWords: (words) => go({ ...EMPTY, q: words }),
+  onWords: (words) => go({ ...afresh(), q: words }),
 });
 const library = new LibraryPanel({ onStatus: showStatus, onIndexed: () => (reload(), askAgain()) });
-new PictureQuestion((upload) => go({ ...EMPTY, target: state.target, upload }));
+new PictureQuestion((upload) => go({ ...afresh(), target: state.target, upload }));
+
+/** Nothing asked, the switch as it is. */
+const afresh = () => ({ ...EMPTY, rerank: state.rerank });
 
 function addressOf(hit) {
   return toAddress({ ...state, view: String(hit.media_id) });
@@ -85,9 +88,10 @@ function showAnswer(found, isFirst) {
 function firstAnswer(found, all) {
   noticeOfAnswer(found, state, go);
   const asked = isAsking(state);
-  const text = asked ? `${all}, closest first · ${Math.ceil(found.took_ms)} ms` : `A look around ${all}`;
+  const more = found.reranked ? `, first ${digits(found.reranked)} reranked` : "";
+  const text = asked ? `${all}, closest first${more} · ${Math.ceil(found.took_ms)} ms` : `A look around ${all}`;
   byId("summary").textContent = byId("notice").hidden ? text : "";
-  if (byId("notice").hidden) announce(asked ? `${all}, closest to ${inWords(state)} first` : text);
+  if (byId("notice").hidden) announce(asked ? `${all}, closest to ${inWords(state)} first${more}` : text);
   if (focusNext) list().focusFirst();
   if (scrollNext) scrollTo(0, scrollNext);
   focusNext = false;
@@ -146,12 +150,14 @@ function closeView() {
 function likeThis(hit) {
   focusNext = true;
   const { under, from, to, formats, orientation } = state;
-  go({ ...EMPTY, under, from, to, formats, orientation, like: String(hit.media_id) });
+  go({ ...afresh(), under, from, to, formats, orientation, like: String(hit.media_id) });
 }
 
 function showStatus(now) {
   const text = now.n_files ? `${counted(now.n_files, "picture")}. ` : "";
   byId("hero-text").textContent = `${text}Type words, drop a picture, or paste one.`;
+  search.reranks = now.reranker?.measured_lift > 0;
+  byId("reranking").hidden = !search.reranks;
 }
 
 /** Fetch what is around the results: it may have changed, or was not to be had. */

@@ -1,7 +1,7 @@
 /** Captions as results: the words first, their picture beside them. */
 
 import { thumbnail } from "./api.js";
-import { make, on } from "./dom.js";
+import { make, movedBadge, on } from "./dom.js";
 
 export class Captions {
   /** @param listener as the grid's */
@@ -25,12 +25,13 @@ export class Captions {
     this.list.querySelector("a")?.focus();
   }
 
-  #card({ caption, media }) {
+  #card(hit) {
+    const { caption, media } = hit;
     const words = make("p", {}, caption);
-    if (!media) return make("li", {}, make("div", { className: "card" }, words));
+    if (!media) return make("li", {}, make("div", { className: "card" }, words, movedBadge(hit)));
     const picture = make("img", { src: thumbnail(media, 160), alt: "", loading: "lazy" });
     const link = make("a", { className: "card", href: this.listener.addressOf(media) });
-    link.append(picture, make("div", {}, words, make("small", {}, media.name)));
+    link.append(picture, make("div", {}, words, make("small", {}, media.name)), movedBadge(hit));
     on(link, "click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();

@@ -36,6 +36,16 @@ export const digits = (n) => n.toLocaleString("en");
 /** "1,234 pictures", "1 picture". */
 export const counted = (n, noun) => `${digits(n)} ${noun}${n === 1 ? "" : "s"}`;
 
+/** "↑ 4" where reranking has moved a hit, with words for screen readers; empty where not. */
+export function movedBadge({ rank, dual_rank: before }) {
+  const places = (before ?? rank) - rank;
+  if (!places) return "";
+  const [sign, way] = places > 0 ? ["↑", "up"] : ["↓", "down"];
+  const label = `Reranked ${way} ${counted(Math.abs(places), "place")}`;
+  const text = `${sign} ${digits(Math.abs(places))}`;
+  return make("span", { className: `badge moved ${way}`, role: "img", "aria-label": label }, text);
+}
+
 let announcing;
 
 /** Tell a screen reader, once things have settled: not for every letter typed. */

@@ -1,7 +1,7 @@
 /** A justified grid: rows of equal height whose pictures keep their shape, and nothing jumps. */
 
-import { thumbnail } from "./api.js";
-import { icon, make, on } from "./dom.js";
+import { sizeFor, thumbnail } from "./api.js";
+import { icon, make, movedBadge, on } from "./dom.js";
 
 const NARROWEST = 0.4; // shapes beyond these are cropped in the grid, never in the lightbox
 const WIDEST = 3.2;
@@ -29,19 +29,27 @@ export class Grid {
     this.tiles = new Map();
     this.hits = hits;
     this.complete = complete;
-    for (const hit of hits) this.tiles.set(hit.media_id, kept.get(hit.media_id) ?? tile(hit));
+    for (const hit of hits) this.#add(hit, kept.get(hit.media_id));
     for (const [id, node] of kept) if (!this.tiles.has(id)) node.remove();
+    const focused = this.list.querySelector(":focus"); // a node that is moved loses the focus
     this.#layout(0);
+    focused?.focus({ preventScroll: true });
   }
 
   /** Show further hits below; a picture that is there already is not shown twice. */
   append(hits, complete) {
     const start = this.hits.length;
     const fresh = hits.filter((hit) => !this.tiles.has(hit.media_id));
-    for (const hit of fresh) this.tiles.set(hit.media_id, tile(hit));
+    for (const hit of fresh) this.#add(hit);
     this.hits.push(...fresh);
     this.complete = complete;
     this.#layout(start);
+  }
+
+  #add(hit, node = tile(hit)) {
+    this.tiles.set(hit.media_id, node);
+    node.querySelector(".moved")?.remove();
+    node.firstChild.append(movedBadge(hit));
   }
 
   /** The place of a picture among the hits, -1 where it is not. */
@@ -220,6 +228,6 @@ function fill(node, hit, box, place) {
   const pixels = Math.max(box.width, box.height) * devicePixelRatio;
   if (pixels <= Number(picture.dataset.pixels)) return;
   picture.loading = place < EAGER ? "eager" : "lazy";
-  picture.dataset.pixels = [160, 320, 640].find((one) => one >= pixels) ?? 1280;
+  picture.dataset.pixels = sizeFor(pixels);
   picture.src = thumbnail(hit, pixels);
 }

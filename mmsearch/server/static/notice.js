@@ -1,12 +1,7 @@
 /** The honest word above the results: nothing like it, nothing at all, or something is wrong. */
 
 import { announce, byId, make, on } from "./dom.js";
-import { NO_FILTERS, filterCount, inWords, isAsking } from "./state.js";
-
-/** Take the notice away. */
-export function clearNotice() {
-  byId("notice").hidden = true;
-}
+import { NO_FILTERS, NO_PICTURE, filterCount, inWords, isAsking } from "./state.js";
 
 /** Say something, with a button where something can be done. */
 export function showNotice(title, text = "", action = null) {
@@ -29,7 +24,7 @@ export function noticeOfAnswer(answer, state, change) {
   if (answer.hits.length) {
     if (answer.matches === false && isAsking(state)) {
       showNotice("Nothing here looks like that.", "The closest are:");
-    } else clearNotice();
+    } else byId("notice").hidden = true;
   } else if (filterCount(state)) {
     const clear = { label: "Clear the filters", run: () => change(NO_FILTERS) };
     showNotice("Nothing is left after the filters.", "", clear);
@@ -47,16 +42,15 @@ function noticeOfNothing(state, change) {
 /** Say what went wrong, and what can be done about it. */
 export function noticeOfError(error, state, change, again) {
   const retry = { label: "Try again", run: again };
+  const drop = { label: "Search without it", run: () => change(NO_PICTURE) };
   if (error.status === 0) {
     showNotice("The server is not answering.", "Is mmsearch serve still running? Trying again…", retry);
   } else if (error.kind === "CatalogueError") noticeOfNothing(state, change);
   else if (error.status === 503) {
     showNotice("One moment.", error.message, retry);
   } else if (error.status === 404 && state.upload) {
-    const drop = { label: "Search without it", run: () => change({ upload: "", pictureWeight: 1 }) };
     showNotice("Your picture has expired.", "The server keeps it for an hour. Drop it again.", drop);
   } else if (error.status === 404 && state.like) {
-    const drop = { label: "Search without it", run: () => change({ like: "", pictureWeight: 1 }) };
     showNotice("That picture is no longer indexed.", "", drop);
   } else {
     const fresh = { label: "Start again", run: () => location.assign("/") };

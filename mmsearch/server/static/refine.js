@@ -2,13 +2,14 @@
 
 import { thumbnailOf, tryCall } from "./api.js";
 import { byId, digits, icon, make, on } from "./dom.js";
-import { NO_FILTERS, filterCount, hasPicture } from "./state.js";
+import { NO_FILTERS, NO_PICTURE, canRerank, filterCount, hasPicture } from "./state.js";
 
 export class Refine {
   /** @param change asks for changes of the state */
   constructor(change) {
     this.change = change;
     on("target", "change", (event) => change({ target: event.target.value }));
+    on("rerank", "change", (event) => change({ rerank: event.target.checked ? "" : "0" }));
     this.#connectTerm();
     this.#connectFilters();
   }
@@ -17,6 +18,8 @@ export class Refine {
   show(state) {
     this.state = state;
     byId("target").querySelector(`[value=${CSS.escape(state.target)}]`).checked = true;
+    byId("rerank").checked = state.rerank !== "0";
+    byId("rerank").disabled = !canRerank(state);
     this.#showChips();
     this.#showFilters();
   }
@@ -82,7 +85,7 @@ export class Refine {
       name: "The picture",
       weight: mixed ? pictureWeight : null,
       weigh: (weight) => this.change({ pictureWeight: weight }),
-      remove: () => this.change({ like: "", upload: "", pictureWeight: 1 }),
+      remove: () => this.change(NO_PICTURE),
       key: like || upload,
     });
   }
@@ -157,11 +160,8 @@ export class Refine {
     under.value = state.under;
     byId("taken-from").value = state.from;
     byId("taken-to").value = state.to;
-    for (const box of byId("formats").querySelectorAll("input")) {
-      box.checked = state.formats.includes(box.value);
-    }
-    for (const box of byId("orientations").querySelectorAll("input")) {
-      box.checked = box.value === state.orientation;
+    for (const box of byId("filters").querySelectorAll("[name]")) {
+      box.checked = [...state.formats, state.orientation].includes(box.value);
     }
     const n = filterCount(state);
     byId("filters-count").hidden = !n;

@@ -1,9 +1,10 @@
 /** Asks the server, one question at a time: a newer question makes an older one's answer void. */
 
 import { ApiError, call } from "./api.js";
-import { isAsking, toQuestion } from "./state.js";
+import { isAsking, toQuestion, wantsRerank } from "./state.js";
 
 const PAUSE_MS = 60; // after a letter: long enough to skip most of a word, short enough to feel live
+const REST_MS = 150; // after an answer: nothing more is typed, so reranking is worth its time
 const MAX_WAIT_S = 8;
 const MAX_PAGE = 200; // the server's limit
 
@@ -17,18 +18,24 @@ export class Search {
     this.question = "";
     this.next = null;
     this.failures = 0;
+    this.reranks = false; // whether the server has a reranker
   }
 
-  /** Ask soon: a later call within the pause takes this one's place. */
+  /** Ask soon, first without reranking: a later call within the pause takes this one's place. */
   askSoon(state) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(state), PAUSE_MS);
+    this.closer = null; // else it would come after what is typed now
+    this.timer = setTimeout(() => {
+      this.ask({ ...state, rerank: "0" });
+      if (this.reranks && wantsRerank(state)) this.closer = state;
+    }, PAUSE_MS);
   }
 
   /** Ask now, for the first `k` hits or what fills the window. */
   ask(state, k = 0) {
     this.#stop();
     this.state = state;
+    this.closer = null; // what is asked once this is answered, and nothing more is typed
     this.question = toQuestion(state);
     this.next = 0;
     this.#fetch(Math.min(Math.max(k, firstPageSize()), MAX_PAGE));
@@ -59,6 +66,8 @@ export class Search {
       this.next = answer.next_offset;
       this.listener.onBusy(false);
       this.listener.onAnswer(answer, first);
+      this.shown = answer.hits.length + (first ? 0 : this.shown);
+      if (this.closer) this.timer = setTimeout(() => this.ask(this.closer, this.shown), REST_MS);
     } catch (error) {
       if (this.running === mine) this.#fail(error, k);
     }

@@ -1,15 +1,17 @@
 /** What is being looked for, and its address: every search can be shared as a link. */
 
-/** What nothing asked looks like; `view` is the picture in the lightbox. */
+/** What nothing asked looks like; `view` is the picture in the lightbox, `rerank` "0" where it is off. */
 export const EMPTY = Object.freeze({
   q: "", target: "images", plus: [], minus: [], like: "", upload: "", pictureWeight: 1,
-  under: "", from: "", to: "", formats: [], orientation: "", view: "",
+  under: "", from: "", to: "", formats: [], orientation: "", rerank: "", view: "",
 });
+
+const RERANK_BUDGET_MS = 120;
 
 /** Names of the plain values in an address, as the interface names them. */
 const NAMES = {
   q: "q", target: "target", like: "like", upload: "upload", under: "under",
-  from: "taken_from", to: "taken_to", orientation: "orientation", view: "view",
+  from: "taken_from", to: "taken_to", orientation: "orientation", rerank: "rerank", view: "view",
 };
 
 /** "sunset:0.5"; the weight is always written, so that a colon in the text stays text. */
@@ -55,8 +57,24 @@ export function toAddress(state) {
 }
 
 /** What the server is asked: the same text for two states that find the same. */
-export const toQuestion = (state) =>
-  parameters({ ...state, q: state.q.trim(), view: "" }).toString();
+export function toQuestion(state) {
+  const params = parameters({ ...state, q: state.q.trim(), rerank: "", view: "" });
+  if (wantsRerank(state)) {
+    params.set("rerank", "auto");
+    params.set("budget_ms", RERANK_BUDGET_MS);
+  }
+  return params.toString();
+}
+
+/** Whether what is asked can be reranked: words alone for pictures, a picture alone for captions. */
+export function canRerank(state) {
+  const words = Boolean(state.q.trim());
+  const wanted = state.target === "captions" ? !words && hasPicture(state) : words && !hasPicture(state);
+  return wanted && !state.plus.length && !state.minus.length;
+}
+
+/** Whether it is to be. */
+export const wantsRerank = (state) => canRerank(state) && state.rerank !== "0";
 
 /** Whether a picture is part of the search. */
 export const hasPicture = (state) => Boolean(state.like || state.upload);
@@ -69,6 +87,9 @@ export const isAsking = (state) =>
 export const filterCount = (state) =>
   [state.under, state.from || state.to, state.formats.length, state.orientation].filter(Boolean)
     .length;
+
+/** Changes that take the picture away. */
+export const NO_PICTURE = { like: "", upload: "", pictureWeight: 1 };
 
 /** Changes that take every filter away. */
 export const NO_FILTERS = { under: "", from: "", to: "", formats: [], orientation: "" };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -40,6 +41,21 @@ def test_the_page_and_its_files_are_served(server: LiveServer) -> None:
     same = server.get("/static/index.html", {"If-None-Match": page.headers["etag"]})
     assert same.status == 304
     assert server.get("/static/none.css").status == 404
+
+
+def test_a_file_is_sent_packed_where_the_client_takes_that(server: LiveServer) -> None:
+    plain = server.get("/static/app.js")
+    packed = server.get("/static/app.js", {"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 2
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+    tag = packed.headers["etag"]
+    assert tag != plain.headers["etag"]
+    accepted = {"Accept-Encoding": "gzip", "If-None-Match": tag}
+    assert server.get("/static/app.js", accepted).status == 304
+    assert server.get("/static/app.js", {"If-None-Match": tag}).status == 200
 
 
 def test_without_a_token_there_is_no_login(server: LiveServer) -> None:

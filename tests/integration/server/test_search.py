@@ -132,7 +132,7 @@ def test_filters_restrict(server: LiveServer, gallery: Gallery) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["", "q=", "q=%20", "minus=red", "q=red&k=0", "q=red&rerank=1", "q=red&taken_from=1"],
+    ["", "q=", "q=%20", "minus=red", "q=red&k=0", "q=red&taken_from=1"],
 )
 def test_what_cannot_be_asked_is_a_query_error(query: str, server: LiveServer) -> None:
     answer = server.get(f"/api/v1/search?{query}")

@@ -6,6 +6,8 @@ import json
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from mmsearch.client.remote import question_json
 from mmsearch.engine.query_language import WeightedTerm
 from mmsearch.engine.request import QueryRequest
@@ -23,6 +25,8 @@ def test_a_question_survives_the_way() -> None:
             "k": 7,
             "offset": 3,
             "min_score": -0.5,
+            "rerank": 20,
+            "budget_ms": 60.0,
             "under": Path("/photos"),
             "taken_from": date(2024, 1, 2),
             "formats": ["jpg"],
@@ -32,6 +36,14 @@ def test_a_question_survives_the_way() -> None:
     body = {**question_json(request), "k": request.k, "offset": request.offset}
     received = SearchBody.model_validate(json.loads(json.dumps(body)))
     assert QueryRequest.of(received.text, options_of(received)) == request
+
+
+@pytest.mark.parametrize("rerank", [None, 0, 50])
+def test_how_to_rerank_survives_the_way(rerank: int | None) -> None:
+    """Left open (None) it is for the server to choose, as it would be for the library."""
+    request = QueryRequest.of("red", {"rerank": rerank})
+    received = SearchBody.model_validate(json.loads(json.dumps(question_json(request))))
+    assert options_of(received)["rerank"] == rerank
 
 
 def test_infinity_is_written_as_a_number() -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus, SpaceStatus
+from mmsearch.engine.records import (
+    LibraryStatus,
+    MediaInfo,
+    RerankerStatus,
+    RootStatus,
+    SpaceStatus,
+)
 from mmsearch.server import answers, index_answers, shapes
 from mmsearch.types import (
     CaptionHit,
@@ -84,6 +90,7 @@ FACETS = Facets(
 )
 BUILT: tuple[tuple[type[BaseModel], shapes.Json], ...] = (
     (answers.ImageHit, shapes.hit_json(Hit(1, 0.5, MEDIA))),
+    (answers.ImageHit, shapes.hit_json(Hit(1, 0.5, MEDIA, 2.5, 4))),
     (answers.Media, shapes.media_json(BARE)),
     (
         answers.FoundCaption,
@@ -94,9 +101,16 @@ BUILT: tuple[tuple[type[BaseModel], shapes.Json], ...] = (
     (answers.PathInfo, shapes.path_info_json(INFO)),
     (answers.PathInfo, shapes.path_info_json(MediaInfo(ODD, None, FAILURE))),
     (answers.FailureInfo, shapes.failure_json(FAILURE)),
-    (index_answers.Status, {**shapes.status_json(STATUS), "version": "1", "login": False}),
+    (
+        index_answers.Status,
+        {
+            **shapes.status_json(STATUS),
+            "reranker": asdict(RerankerStatus("mini/reranker", 50, 4.5)),
+            "version": "1",
+            "login": False,
+        },
+    ),
     (index_answers.FacetCounts, shapes.facets_json(FACETS)),
-    (index_answers.Summary, shapes.summary_json(IndexSummary(offline_roots=(ODD,)))),
 )
 
 
@@ -108,6 +122,16 @@ def test_what_is_built_is_what_is_described(model: type[BaseModel], built: shape
     model.model_validate_json(shapes.to_json(built), strict=True)
     required = {name for name, one in model.model_fields.items() if one.is_required()}
     assert required <= built.keys()
+
+
+def test_a_summary_is_described_whole() -> None:
+    """It is the record, so that nothing can be missing."""
+    described = TypeAdapter(index_answers.Summary)
+    built = shapes.summary_json(IndexSummary(added=3, offline_roots=(ODD,)))
+    assert described.validate_json(shapes.to_json(built), strict=True).added == 3
+    schema = described.json_schema(mode="serialization")
+    assert sorted(schema["required"]) == sorted(built)
+    assert schema["additionalProperties"] is False
 
 
 def test_a_name_that_is_no_text_is_shown_escaped_and_kept_whole() -> None:
