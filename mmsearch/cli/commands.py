@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """One command: the module `mmsearch.cli.<module>` holds its `command` and `EXAMPLES`."""
+    """One command: its module holds its `command` and `EXAMPLES`."""
 
     name: str
     summary: str
@@ -16,7 +16,7 @@ class CommandEntry:
     @property
     def module(self) -> str:
         """Full name of the module that implements the command."""
-        return f"mmsearch.cli.{self.name}"
+        return f"mmsearch.cli.{self.name.replace('-', '_')}"
 
 
 SEARCH = "Search"
@@ -34,4 +34,5 @@ COMMANDS = (
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),
+    CommandEntry("train-reranker", "Train a reranker for a model on captioned pictures.", MODELS),
 )

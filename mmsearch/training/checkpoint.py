@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
+from torch import Tensor
 
 from mmsearch.errors import ConfigError
 from mmsearch.evaluation.report import Recalls, RetrievalMetrics
@@ -40,21 +43,49 @@ def save_checkpoint(
     folder: Path, learner: Learner, average: WeightAverage, position: Position, fingerprint: str
 ) -> None:
     """Write the run's state; a kill at any moment leaves the old or the new one."""
-    folder.mkdir(parents=True, exist_ok=True)
     state = {
-        "fingerprint": fingerprint,
         "model": learner.network.model.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
         "scaler": learner.scaler.state_dict(),
         "average": average.state(),
         "position": asdict(position),
     }
+    write_state(folder, state, fingerprint)
+
+
+def write_state(folder: Path, state: Mapping[str, object], fingerprint: str) -> None:
+    """Replace the state of a run in `folder` atomically."""
+    folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{_STATE}"
     with beside.open("wb") as file:
-        torch.save(state, file)
+        torch.save({"fingerprint": fingerprint, **state}, file)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(folder / _STATE)
+
+
+def read_state(folder: Path, fingerprint: str, device: torch.device) -> Mapping[str, object] | None:
+    """What `write_state` was given, tensors on `device`; None where it never was.
+
+    Raises:
+        ConfigError: The state is of a run with other settings, or damaged.
+    """
+    file = folder / _STATE
+    if not file.is_file():
+        return None
+    way_out = "give the settings it was started with, another --out, or start over (--restart)"
+    try:
+        state: Mapping[str, object] = torch.load(file, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as exc:
+        raise ConfigError(f"{file}: the unfinished run cannot be read ({exc}): {way_out}") from exc
+    if state["fingerprint"] != fingerprint:
+        raise ConfigError(f"{folder.parent}: an unfinished run with other settings: {way_out}")
+    return state
+
+
+def drop_state(folder: Path) -> None:
+    """Forget the state of a run, if there is one."""
+    (folder / _STATE).unlink(missing_ok=True)
 
 
 def load_checkpoint(
@@ -65,30 +96,38 @@ def load_checkpoint(
     Raises:
         ConfigError: The state is of a run with other settings, or damaged.
     """
-    file = folder / _STATE
-    if not file.is_file():
+    state = read_state(folder, fingerprint, learner.network.device)
+    if state is None:
         return None
-    way_out = "give the settings it was started with, another --out, or start over (--restart)"
-    try:
-        state = torch.load(file, map_location=learner.network.device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as exc:
-        raise ConfigError(f"{file}: the unfinished run cannot be read ({exc}): {way_out}") from exc
-    if state["fingerprint"] != fingerprint:
-        raise ConfigError(f"{folder.parent}: an unfinished run with other settings: {way_out}")
-    learner.network.model.load_state_dict(state["model"])
-    learner.optimizer.load_state_dict(state["optimizer"])
-    learner.scaler.load_state_dict(state["scaler"])
-    average.restore(state["average"]["steps"], state["average"]["averages"])
-    saved = dict(state["position"])
-    saved["records"] = tuple(_record(entry) for entry in saved["records"])
-    return Position(**saved)
+    learner.network.model.load_state_dict(cast("dict[str, Tensor]", state["model"]))
+    learner.optimizer.load_state_dict(cast("dict[str, object]", state["optimizer"]))
+    learner.scaler.load_state_dict(cast("dict[str, object]", state["scaler"]))
+    restore_average(average, state["average"])
+    saved = dict(cast("dict[str, object]", state["position"]))
+    entries = cast("Sequence[dict[str, object]]", saved.pop("records"))
+    records = tuple(_record(entry) for entry in entries)
+    return Position(records=records, **saved)  # type: ignore[arg-type]  # asdict's own fields
+
+
+def restore_average(average: WeightAverage, state: object) -> None:
+    """Put back what `average.state()` gave."""
+    values = cast("dict[str, object]", state)
+    average.restore(cast("int", values["steps"]), cast("list[Tensor]", values["averages"]))
+
+
+def saved_metrics(ways: object) -> RetrievalMetrics:
+    """The metrics that `asdict` took apart.
+
+    Raises:
+        ConfigError: They are something else.
+    """
+    if not isinstance(ways, dict):
+        raise ConfigError("the unfinished run's records are damaged: start over (--restart)")
+    return RetrievalMetrics(Recalls(**ways["text_to_image"]), Recalls(**ways["image_to_text"]))
 
 
 def _record(entry: dict[str, object]) -> EpochRecord:
     """The record that `asdict` took apart."""
     values = dict(entry)
-    ways = values.pop("metrics")
-    if not isinstance(ways, dict):
-        raise ConfigError("the unfinished run's records are damaged: start over (--restart)")
-    metrics = RetrievalMetrics(Recalls(**ways["text_to_image"]), Recalls(**ways["image_to_text"]))
+    metrics = saved_metrics(values.pop("metrics"))
     return EpochRecord(metrics=metrics, **values)  # type: ignore[arg-type]  # asdict's own fields

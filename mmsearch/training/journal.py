@@ -18,7 +18,7 @@ _DECIMALS = 6
 def write_log(out: Path, records: Sequence[EpochRecord]) -> None:
     """One JSON object an epoch; written whole, so that a resumed run repeats no line."""
     lines = [json.dumps(_epoch(record)) + "\n" for record in records]
-    _write(out / LOG, "".join(lines))
+    write_file(out / LOG, "".join(lines))
 
 
 def write_summary(result: TrainResult, config: TrainConfig, n_pictures: tuple[int, int]) -> None:
@@ -33,14 +33,14 @@ def write_summary(result: TrainResult, config: TrainConfig, n_pictures: tuple[in
         "before": _epoch(result.before),
         "best": _epoch(result.best),
     }
-    _write(result.out / SUMMARY, json.dumps(summary, indent=2, default=str) + "\n")
+    write_file(result.out / SUMMARY, json.dumps(summary, indent=2, default=str) + "\n")
 
 
 def write_skipped(out: Path, skipped: Sequence[SkippedPicture]) -> None:
     """One JSON object for each picture left out; no file if there is none."""
     if skipped:
         lines = [json.dumps({"path": str(s.path), "reason": s.reason}) + "\n" for s in skipped]
-        _write(out / SKIPPED, "".join(lines))
+        write_file(out / SKIPPED, "".join(lines))
 
 
 def write_curve(out: Path, records: Sequence[EpochRecord]) -> None:
@@ -80,7 +80,8 @@ def _epoch(record: EpochRecord) -> dict[str, object]:
     }
 
 
-def _write(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
+    """Replace a text file atomically."""
     beside = path.with_name(f".{path.name}")
     beside.write_text(text, "utf-8")
     beside.replace(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,42 @@ from numpy.typing import NDArray
 from mmsearch.datasets import CaptionData, CaptionedImage, split_items, split_names
 from mmsearch.errors import DatasetError
 from mmsearch.evaluation.report import SkippedPicture
-from mmsearch.training.config import TrainConfig
 from mmsearch.training.pictures import PictureStore
 
 _HOLD_OUT = 4
 """Keeps this draw apart from those of `order.py`, which use 0 to 3."""
+
+
+class Splitting(Protocol):
+    """The settings that say who is learned from and who is validated on; see `TrainConfig`."""
+
+    @property
+    def data(self) -> Path:
+        """Caption file."""
+
+    @property
+    def train_split(self) -> str:
+        """Split to learn from."""
+
+    @property
+    def val_split(self) -> str | None:
+        """Split to validate on."""
+
+    @property
+    def val_fraction(self) -> float:
+        """Share held out where there is no such split."""
+
+    @property
+    def val_limit(self) -> int:
+        """Validate on at most so many pictures."""
+
+    @property
+    def restval(self) -> bool:
+        """Whether Karpathy's `restval` is training data."""
+
+    @property
+    def seed(self) -> int:
+        """Decides which pictures are held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +89,7 @@ class Pairs:
     skipped: tuple[SkippedPicture, ...]
 
 
-def find_candidates(data: CaptionData, config: TrainConfig) -> Candidates:
+def find_candidates(data: CaptionData, config: Splitting) -> Candidates:
     """The pictures that the splits of `data` give, before any was looked at.
 
     Raises:
@@ -72,7 +104,7 @@ def find_candidates(data: CaptionData, config: TrainConfig) -> Candidates:
     return Candidates(train + val, len(train))
 
 
-def choose_pairs(candidates: Candidates, store: PictureStore, config: TrainConfig) -> Pairs:
+def choose_pairs(candidates: Candidates, store: PictureStore, config: Splitting) -> Pairs:
     """The usable pairs; what is in the validation set, as a file or as equal bytes, is not learned.
 
     Raises:
@@ -108,7 +140,7 @@ def choose_pairs(candidates: Candidates, store: PictureStore, config: TrainConfi
 
 
 def _hold_out(
-    rows: Sequence[int], digests: Sequence[str], config: TrainConfig
+    rows: Sequence[int], digests: Sequence[str], config: Splitting
 ) -> tuple[list[int], list[int]]:
     """`rows` parted into training and validation; identical pictures stay together."""
     groups = list(dict.fromkeys(digests[row] for row in rows))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mmsearch.errors import DatasetError
 from mmsearch.media.decode import DecodeLimits
 from mmsearch.media.pool import DecodeJob, DecodePool
-from mmsearch.training.records import TrainListener
+from mmsearch.training.records import RunListener
 from mmsearch.types import ImageTensor, InputSpec
 
 _MANIFEST = "pictures.json"
@@ -80,7 +80,7 @@ class PictureStore:
 
 
 def gather_pictures(
-    paths: Sequence[Path], settings: DecodeSettings, folder: Path, listener: TrainListener
+    paths: Sequence[Path], settings: DecodeSettings, folder: Path, listener: RunListener
 ) -> PictureStore:
     """All pictures, decoded once; what an earlier run left in `folder` is used again."""
     spec = settings.spec
@@ -122,7 +122,7 @@ def _decode_all(
     paths: Sequence[Path],
     settings: DecodeSettings,
     pixels: NDArray[np.uint8] | None,
-    listener: TrainListener,
+    listener: RunListener,
 ) -> tuple[list[str], list[str]]:
     digests, reasons = [""] * len(paths), [""] * len(paths)
     jobs = (DecodeJob(row, path) for row, path in enumerate(paths))

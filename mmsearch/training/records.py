@@ -47,8 +47,8 @@ class TrainResult:
         return self.epochs[0]
 
 
-class TrainListener(Protocol):
-    """Whoever shows a run's progress."""
+class RunListener(Protocol):
+    """Whoever is told what a run of any kind does before its first step."""
 
     def on_message(self, text: str) -> None:
         """One line on what is about to happen."""
@@ -58,6 +58,10 @@ class TrainListener(Protocol):
 
     def on_pictures(self, done: int, total: int) -> None:
         """Pictures decoded so far."""
+
+
+class TrainListener(RunListener, Protocol):
+    """Whoever shows a run's progress."""
 
     def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """Step `step` of `steps` of the epoch is done; both count from 1."""

@@ -17,6 +17,7 @@ from mmsearch.errors import ConfigError
 from mmsearch.training import journal
 from mmsearch.training.config import TrainConfig
 from mmsearch.training.network import Network
+from mmsearch.training.output import CHECKPOINT, prepare_out
 from mmsearch.training.pairs import choose_pairs, find_candidates
 from mmsearch.training.pictures import DecodeSettings, PictureStore, gather_pictures
 from mmsearch.training.records import TrainListener, TrainResult
@@ -25,7 +26,6 @@ from mmsearch.training.world import World, join_world
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint"
 _START = "start"
 
 _CPU_GROUPS = 2
@@ -44,7 +44,7 @@ def run_training(config: TrainConfig, listener: TrainListener) -> TrainResult:
                 f"training: batch_size {config.batch_size} is no multiple of {world.size} processes"
             )
         if world.leads:
-            _prepare_out(config, listener)
+            prepare_out(config.out, listener, resume=config.resume)
         world.wait()
         return _run(config, data, listener, world)
 
@@ -93,19 +93,6 @@ def _pictures(
         yield store
     finally:
         store.close()
-
-
-def _prepare_out(config: TrainConfig, listener: TrainListener) -> None:
-    """Make `out` ready: an unfinished run is gone on with, a finished one never overwritten."""
-    out, unfinished = config.out, config.out / CHECKPOINT
-    if (out / journal.SUMMARY).exists() and not unfinished.exists():
-        raise ConfigError(f"{out} holds a finished run: choose another --out, or delete it")
-    if out.exists() and not unfinished.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out} is not empty: choose another --out")
-    if unfinished.exists() and not config.resume:
-        listener.on_message(f"starting over: the unfinished run at {out} is dropped")
-        shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True, exist_ok=True)
 
 
 def _start(config: TrainConfig, world: World) -> ModelSource:
