@@ -14,6 +14,8 @@ from pathlib import Path
 from benchmarks.record import Row, record
 from mmsearch.models.recipe.reranker import CONFIG, held_out_examples
 from mmsearch.training.reranker import ObjectiveWeights, train_reranker
+from mmsearch.training.reranker.examples import Examples
+from mmsearch.training.reranker.language import LanguageStart
 from mmsearch.training.reranker.records import Lift, RerankRecord
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -34,17 +36,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2 steps each")
     parser.add_argument("--data", type=Path, default=DATA, help="holds flickr8k/, photos_mix/")
     parser.add_argument("--work", type=Path, required=True, help="the recipe's caches (12 GB)")
-    parser.add_argument("--steps", type=int, default=80)
+    parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args()
     if not (options.data / "flickr8k").is_dir():
         raise SystemExit(f"{options.data}: no flickr8k; give the folder with --data")
-    steps = 2 if options.quick else options.steps
     examples, language = held_out_examples(options.data, options.work)
+    compare(examples, language, 2 if options.quick else options.steps)
+
+
+def compare(examples: Examples, language: LanguageStart, steps: int) -> None:
+    """Train each variant for `steps` and record what its validation says."""
     examples = replace(examples, val=examples.val[:1])
     rows: list[Row] = []
     for name, objectives in VARIANTS.items():
         config = replace(
-            CONFIG, objectives=objectives, steps=steps, validate_steps=steps, final_queries=400
+            CONFIG, objectives=objectives, steps=steps, validate_steps=steps, final_queries=2
         )
         with tempfile.TemporaryDirectory() as out:
             records = train_reranker(examples, language, config, Path(out)).records

@@ -73,8 +73,7 @@ def computing(device: Device, amp: Amp, *, parallel: bool) -> Iterator[Compute]:
         yield Compute(chosen, half_type(chosen, amp), 1)
         return
     before = torch.get_num_threads()
-    if parallel:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)  # in both ways: sums in another order would differ in their last bit
     compute = Compute(chosen, half_type(chosen, amp), _THREADS if parallel else 1)
     try:
         with sdpa_kernel(SDPBackend.MATH):

@@ -61,7 +61,7 @@ def compare(found: Scores, expected: Scores, precision: Precision) -> None:
         np.testing.assert_allclose(found, expected, atol=2e-3 * spread)
     else:
         np.testing.assert_allclose(found, expected, atol=0.05 * spread)
-    assert rank_agreement(found, expected) > (0.9999 if precision == "fp32" else 0.99)
+    assert rank_agreement(found, expected) > (0.999 if precision == "fp32" else 0.99)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
