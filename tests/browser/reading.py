@@ -70,3 +70,13 @@ def paste(page: Page, path: Path) -> None:
         "'paste', { clipboardData: carried, bubbles: true, cancelable: true }))",
         carried_file(page, path),
     )
+
+
+def scroll_to_the_end(page: Page) -> None:
+    """Turn the wheel until the page says that this was the last picture."""
+    for _ in range(300):
+        if page.locator("#end").is_visible():
+            return
+        page.mouse.wheel(0, 4000)
+        page.wait_for_timeout(50)
+    raise AssertionError(f"no end after {len(names(page, 999))} pictures")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.reading import focused, names, wait_for_first, wait_for_text
+from tests.browser.reading import focused, names, scroll_to_the_end, wait_for_first, wait_for_text
 from tests.browser.site import Site, running_site
 from tests.browser.test_accessibility import violations
 from tests.fakes import FakeRerankers
@@ -107,9 +107,7 @@ def test_typing_on_makes_the_reranking_void(page: Page, reranking: Site) -> None
 def test_pages_join_in_the_reranked_order(page: Page, reranking: Site) -> None:
     page.goto(f"{reranking.url}/?q=red")
     wait_for_text(page, "#summary", "reranked")
-    while not page.locator("#end").is_visible():
-        page.mouse.wheel(0, 4000)
-        page.wait_for_timeout(50)
+    scroll_to_the_end(page)
     found = names(page, 999)
     assert len(found) == len(set(found)) == 124
 

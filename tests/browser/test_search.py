@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.reading import focused, names, wait_for_first, wait_for_text
+from tests.browser.reading import focused, names, scroll_to_the_end, wait_for_first, wait_for_text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -51,9 +51,7 @@ def test_a_newer_question_makes_an_older_one_void(page: Page, site: Site) -> Non
 def test_scrolling_brings_every_picture_once(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/?q=red")
     wait_for_first(page, "red-")
-    while not page.locator("#end").is_visible():
-        page.mouse.wheel(0, 4000)
-        page.wait_for_timeout(50)
+    scroll_to_the_end(page)
     found = names(page, 999)
     assert len(found) == len(set(found)) == 124  # two files are copies of each other
     wait_for_text(page, "#end", "the last of 124 pictures")

@@ -34,6 +34,9 @@ const lightbox = new Lightbox({
   onLike: likeThis,
   onWords: (words) => go({ ...afresh(), q: words }),
 });
+const near = new IntersectionObserver((seen) => seen[0].isIntersecting && search.more(), {
+  rootMargin: "1500px",
+});
 const library = new LibraryPanel({ onStatus: showStatus, onIndexed: () => (reload(), askAgain()) });
 new PictureQuestion((upload) => go({ ...afresh(), target: state.target, upload }));
 
@@ -82,6 +85,8 @@ function showAnswer(found, isFirst) {
   byId("end").hidden = !complete || isFirst || !found.hits.length;
   byId("end").textContent = `That was the last of ${all}.`;
   if (troubled) reload();
+  near.unobserve(byId("more")); // tell again if more is wanted: it may have been while this came
+  near.observe(byId("more"));
   showView();
 }
 
@@ -217,10 +222,6 @@ function connect() {
     scrollNext = history.state?.scroll ?? 0;
     if (toQuestion(state) !== before) search.ask(state, history.state?.hits);
   });
-  const near = new IntersectionObserver((entries) => entries[0].isIntersecting && search.more(), {
-    rootMargin: "1500px",
-  });
-  near.observe(byId("more"));
   connectKeys();
   connectTheme();
 }

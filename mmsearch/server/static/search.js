@@ -3,8 +3,8 @@
 import { ApiError, call } from "./api.js";
 import { isAsking, toQuestion, wantsRerank } from "./state.js";
 
-const PAUSE_MS = 60; // after a letter: long enough to skip most of a word, short enough to feel live
-const REST_MS = 150; // after an answer: nothing more is typed, so reranking is worth its time
+const PAUSE_MS = 60; // after a letter: skips most of a word, feels live
+const REST_MS = 150; // after an answer: now reranking is worth its time
 const MAX_WAIT_S = 8;
 const MAX_PAGE = 200; // the server's limit
 
@@ -35,7 +35,7 @@ export class Search {
   ask(state, k = 0) {
     this.#stop();
     this.state = state;
-    this.closer = null; // what is asked once this is answered, and nothing more is typed
+    this.closer = null; // what is asked once this is answered
     this.question = toQuestion(state);
     this.next = 0;
     this.#fetch(Math.min(Math.max(k, firstPageSize()), MAX_PAGE));
