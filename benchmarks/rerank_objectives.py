@@ -19,6 +19,7 @@ from mmsearch.training.reranker.language import LanguageStart
 from mmsearch.training.reranker.records import Lift, RerankRecord
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_QUERIES = 200
 ALL = ObjectiveWeights()
 VARIANTS = {
     "all objectives": ALL,
@@ -50,7 +51,12 @@ def compare(examples: Examples, language: LanguageStart, steps: int) -> None:
     rows: list[Row] = []
     for name, objectives in VARIANTS.items():
         config = replace(
-            CONFIG, objectives=objectives, steps=steps, validate_steps=steps, final_queries=2
+            CONFIG,
+            objectives=objectives,
+            steps=steps,
+            validate_steps=steps,
+            val_queries=_QUERIES,
+            final_queries=2,
         )
         with tempfile.TemporaryDirectory() as out:
             records = train_reranker(examples, language, config, Path(out)).records
@@ -59,7 +65,7 @@ def compare(examples: Examples, language: LanguageStart, steps: int) -> None:
             rows += _recalls("start", records[0].lift)
         rows += _recalls(name, records[-1].lift)
         rows += _losses(name, records)
-    parameters = {"steps": steps, "queries": CONFIG.val_queries, "seed": CONFIG.seed}
+    parameters = {"steps": steps, "queries": _QUERIES, "seed": CONFIG.seed}
     record("rerank_objectives", str(__doc__), parameters, rows)
 
 
