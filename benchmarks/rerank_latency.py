@@ -66,7 +66,8 @@ def main() -> None:
             for name, way in (("pictures", pictures_way), ("captions", captions_way)):
                 measured += measure(runs, way(encoder, depth)).rows(f"{depth} {name}")
     config = {} if options.reranker else sizes(options).to_json()
-    parameters = {"reranker": str(options.reranker or "random"), "runs": runs, "seed": SEED}
+    name = options.reranker.name if options.reranker else "random"
+    parameters = {"reranker": name, "runs": runs, "seed": SEED}
     record("rerank_latency", str(__doc__), parameters | config, measured)
 
 
