@@ -9,10 +9,12 @@ are seen by the shipped one.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from torch import nn
 
 from mmsearch.encoders.digest import space_of
 from mmsearch.encoders.sources import ModelSource
+from mmsearch.runtime.whole_file import write_whole
 from mmsearch.training.reranker.examples import Examples, Pool, Reduction, ValidationSet
 from mmsearch.training.reranker.language import LanguageStart
 from mmsearch.training.reranker.reduction import fit_reduction
@@ -81,12 +84,16 @@ class HeldOut:
         data, config = self._data, self._config
         final = self._shipped(shipped.directory)
         reduction = self._reduction(final)
-        tables = _Tables(self._work, len(self._fold), len(data.captions.texts), config)
-        self._see(final, reduction, ~self._training, (0,), tables)
         bank = self._bank(final)
-        for fold in range(config.folds):
-            rows = self._training & (self._fold == fold)
-            self._see(self._tuned(fold), reduction, rows, config.views, tables)
+        fingerprint = f"held out {config} {space_of(shipped).digest}"
+        size = (len(self._fold), len(data.captions.texts))
+        tables = _Tables(self._work, size, config, fingerprint)
+        if not tables.complete:
+            self._see(final, reduction, ~self._training, (0,), tables)
+            for fold in range(config.folds):
+                rows = self._training & (self._fold == fold)
+                self._see(self._tuned(fold), reduction, rows, config.views, tables)
+            tables.keep()
         return Examples(
             reduction=reduction,
             cells=tables.cells,
@@ -104,7 +111,7 @@ class HeldOut:
             ),
             space_digest=space_of(shipped).digest,
             dual=shipped.name,
-            fingerprint=f"held out {config} {space_of(shipped).digest}",
+            fingerprint=fingerprint,
         )
 
     def _pools(self) -> list[Pool]:
@@ -231,17 +238,43 @@ class HeldOut:
 
 
 class _Tables:
-    """What is kept of all pictures n and captions m; `cells` lie on disk."""
+    """What is kept of all pictures n and captions m; `cells` lie on disk, `size` is (n, m).
 
-    def __init__(self, work: Path, n: int, m: int, config: HeldOutConfig) -> None:
+    Tables that an earlier run has kept whole are `complete` from the start.
+    """
+
+    def __init__(
+        self, work: Path, size: tuple[int, int], config: HeldOutConfig, fingerprint: str
+    ) -> None:
+        n, m = size
+        digest = hashlib.sha256(f"{fingerprint} {size}".encode()).hexdigest()[:16]
+        self._kept = work / f"seen-{digest}.npz"
+        self.complete = self._kept.is_file()
         shape = (n, GRID[0] * GRID[1], config.width)
+        mode: Literal["r", "w+"] = "r" if self.complete else "w+"
         self.cells = tuple(
-            np.lib.format.open_memmap(work / f"cells{view}.npy", "w+", np.dtype(np.float16), shape)
+            np.lib.format.open_memmap(
+                work / f"cells{view}-{digest}.npy", mode, np.dtype(np.float16), shape
+            )
             for view in config.views
         )
         dim = RecipeConfig().heads.dim
         self.images = tuple(np.zeros((n, dim), np.float32) for _ in config.views)
         self.texts = np.zeros((m, dim), np.float32)
+        if self.complete:
+            with np.load(self._kept) as arrays:
+                self.images, self.texts = tuple(arrays["images"]), arrays["texts"]
+
+    def keep(self) -> None:
+        """Keep the tables for later runs; embeddings come last and say that all is there."""
+        for cells in self.cells:
+            cells.flush()
+
+        def write(path: Path) -> None:
+            with path.open("wb") as stream:
+                np.savez(stream, images=np.stack(self.images), texts=self.texts)
+
+        write_whole(self._kept, write)
 
 
 def _image_embeddings(tuned: Tuned, pooled: NDArray[np.float32]) -> Embeddings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,9 @@ def twin_tokens(
     They are made of what the tokenizer kept of a caption, so that a twin differs from it by the
     exchange alone, not by case or spaces; captions with unknown words have none.
     """
-    twins: list[TokenRows] = []
-    for row, text in zip(tokens, language.decode(tokens), strict=True):
-        known = not (row == language.unknown_id).any()
-        wrong = swapped_twins(text) if known else ()
-        twins.append(language.encode(wrong, max_tokens))
-    return tuple(twins)
+    wrong = [
+        () if (row == language.unknown_id).any() else swapped_twins(text)
+        for row, text in zip(tokens, language.decode(tokens), strict=True)
+    ]
+    rows = iter(language.encode([text for own in wrong for text in own], max_tokens))
+    return tuple(tuple(islice(rows, len(own))) for own in wrong)
