@@ -72,10 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--out", type=Path, required=True, help="directory to write the reranker to")
     add("--work", type=Path, required=True, help="caches; the dual encoder's recipe shares them")
     add("--steps", type=int, default=CONFIG.steps)
+    add("--max-minutes", type=float, help="fit the training into this time")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     examples, language = held_out_examples(options.data, options.work)
-    config = replace(CONFIG, steps=options.steps)
+    config = replace(CONFIG, steps=options.steps, max_minutes=options.max_minutes)
     train_reranker(examples, language, config, options.out, _Told())
     return 0
 

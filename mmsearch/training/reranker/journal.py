@@ -63,6 +63,7 @@ def lift_json(lift: Lift) -> dict[str, object]:
         "fusion": asdict(lift.fusion),
         "dual": _metrics(lift.dual),
         "reranked": _metrics(lift.reranked),
+        "alone": _metrics(lift.alone),
     }
 
 

@@ -45,13 +45,14 @@ class Lift:
     """What reranking brings on one validation set.
 
     `dual` and `reranked` are of the same queries, and `fusion` how logits and cosines were put
-    together. `weight` is how much the set counts.
+    together; `alone` is by the logits without the cosines. `weight` is how much the set counts.
     """
 
     name: str
     weight: float
     dual: RetrievalMetrics
     reranked: RetrievalMetrics
+    alone: RetrievalMetrics
     fusion: Fusion
 
     @property
@@ -160,5 +161,6 @@ def _saved_lift(entry: Mapping[str, object]) -> Lift:
         weight=cast("float", entry["weight"]),
         dual=saved_metrics(entry["dual"]),
         reranked=saved_metrics(entry["reranked"]),
+        alone=saved_metrics(entry["alone"]),
         fusion=Fusion(**cast("dict[str, float]", entry["fusion"])),
     )

@@ -27,6 +27,7 @@ _PICTURES, _TEXTS, _PAIRS = 50, 64, 256
 """How much is read in one pass."""
 _QUERIES = 7
 """Keeps this draw apart from the others of a run."""
+_LOGIT_ALONE = Fusion(0.0, 0.0, 0.0, 0.0, TEMPERATURES[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +102,7 @@ class Validator:
             self._part.weight,
             dual=_metrics(dual, sizes),
             reranked=_metrics(scored.ranks(fusion), sizes),
+            alone=_metrics(scored.ranks(_LOGIT_ALONE), sizes),
             fusion=fusion,
         )
 

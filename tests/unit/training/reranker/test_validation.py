@@ -75,6 +75,11 @@ def test_recalls_are_those_of_the_fused_order(tmp_path: Path, depth: int) -> Non
         order = sorted(order[:depth], key=lambda row: -fused[row]) + order[depth:]
         found.append(own[order[0]] == column)
     assert lift.reranked.image_to_text.r_at(1) == pytest.approx(100 * np.mean(found))
+    first = [
+        min(np.argsort(-row)[:depth], key=lambda column: -of[column])
+        for row, of in zip(cosines, logits, strict=True)
+    ]
+    assert lift.alone.text_to_image.r_at(1) == pytest.approx(100 * np.mean(first == own))
     best = cosines.argmax(1) == own
     assert lift.dual.text_to_image.r_at(1) == pytest.approx(100 * np.mean(best))
 
