@@ -31,6 +31,7 @@ class SpaceCounts(SpaceShape):
     is_default: bool
     n_images: int
     n_captions: int
+    n_with_regions: int
     vectors_size_bytes: int
 
     def status(self) -> SpaceStatus:
@@ -41,6 +42,7 @@ class SpaceCounts(SpaceShape):
             n_images=self.n_images,
             n_captions=self.n_captions,
             vectors_size_bytes=self.vectors_size_bytes,
+            n_with_regions=self.n_with_regions,
         )
 
 

@@ -38,6 +38,9 @@ class SpaceCounts(SpaceInfo):
     is_default: bool
     n_images: int
     n_captions: int
+    n_with_regions: int = Field(
+        description="How many of the pictures have the region features that a reranker reads."
+    )
     vectors_size_bytes: int
 
 

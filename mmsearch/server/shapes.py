@@ -176,6 +176,7 @@ def status_json(status: LibraryStatus) -> Json:
                 "is_default": one.is_default,
                 "n_images": one.n_images,
                 "n_captions": one.n_captions,
+                "n_with_regions": one.n_with_regions,
                 "vectors_size_bytes": one.vectors_size_bytes,
             }
             for one in status.spaces

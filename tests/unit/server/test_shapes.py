@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from mmsearch.client.index_shapes import StatusShape
 from mmsearch.engine.records import (
     LibraryStatus,
     MediaInfo,
@@ -77,7 +78,7 @@ STATUS = LibraryStatus(
     catalogue_size_bytes=5,
     vectors_size_bytes=6,
     roots=(RootStatus(Path("/photos"), True, 2),),
-    spaces=(SpaceStatus(SPACE, True, 1, 1, 6),),
+    spaces=(SpaceStatus(SPACE, True, 1, 1, 6, n_with_regions=1),),
 )
 FACETS = Facets(
     n_files=2,
@@ -144,3 +145,8 @@ def test_text_that_is_no_unicode_does_not_break_an_answer() -> None:
     assert json.loads(shapes.to_json({"caption": "half \ud800 pair"})) == {
         "caption": "half \ud800 pair"
     }
+
+
+def test_a_client_reads_the_status_back() -> None:
+    built = {**shapes.status_json(STATUS), "reranker": None}
+    assert StatusShape.model_validate_json(shapes.to_json(built)).status() == STATUS
