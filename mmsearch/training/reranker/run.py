@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from mmsearch.encoders.sources import SHIPPED, resolve_model
+from mmsearch.errors import ConfigError
 from mmsearch.training.checkpoint import drop_state
 from mmsearch.training.journal import write_skipped
 from mmsearch.training.output import prepare_out
@@ -86,10 +87,21 @@ def run_on_dual(
 
 
 def _time_left(config: RerankerTrainConfig, began: float) -> float | None:
-    """What is left of `max_minutes`: seeing the pictures counts, too."""
+    """What is left of `max_minutes`: seeing the pictures counts, too.
+
+    Raises:
+        ConfigError: Nothing is.
+    """
     if not config.max_minutes:
         return None
-    return max(config.max_minutes - (time.monotonic() - began) / 60, 1e-3)
+    taken = (time.monotonic() - began) / 60
+    if taken >= config.max_minutes:
+        raise ConfigError(
+            f"training: the {config.max_minutes:g} minutes allowed went into looking at the "
+            f"pictures ({taken:.2g}), none is left to learn: run again with more; what was seen "
+            "is kept"
+        )
+    return config.max_minutes - taken
 
 
 def _twins(

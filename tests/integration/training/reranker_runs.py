@@ -35,7 +35,9 @@ def train_on_toy(out: Path, listener: RerankerListener | None = None) -> Reranke
     return train_reranker(toy_examples(), toy_language(), config, out, listener)
 
 
-def small_run(folder: Path, out: Path, listener: RerankerListener) -> RerankerResult:
+def small_run(
+    folder: Path, out: Path, listener: RerankerListener, max_minutes: float | None = None
+) -> RerankerResult:
     """A run on the pictures of `runs.make_data`, for its tiny model."""
     data = DualData(
         data=folder / "captions.csv",
@@ -69,6 +71,7 @@ def small_run(folder: Path, out: Path, listener: RerankerListener) -> RerankerRe
         final_queries=20,
         val_batches=1,
         depth=8,
+        max_minutes=max_minutes,
     )
     return train_reranker_for(data, config, out, listener)
 

@@ -191,3 +191,15 @@ def test_interrupted_run_on_pictures_does_not_look_again(
     assert again.interrupted
     assert again.records[0].step == 0
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
+
+
+def test_time_that_only_sufficed_to_look_is_said_not_taken_for_a_run(
+    training_data: Path, tmp_path: Path
+) -> None:
+    """Nothing was learned, so nothing is written; what was seen serves the next run."""
+    out = tmp_path / "out"
+    with pytest.raises(ConfigError, match="none is left to learn"):
+        small_run(training_data, out, SilentReranker(), max_minutes=1e-4)
+    assert find_reranker(out) is None
+    assert len(list((out / "checkpoint").glob("dual-*"))) == 6
+    assert small_run(training_data, out, SilentReranker()).records[-1].step == 4
