@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
+from mmsearch.catalogue.checksums import checksum_of
 from mmsearch.catalogue.tables import region_features, region_projections
 from mmsearch.errors import CatalogueError
 from mmsearch.types import RegionCodes, RegionProjection
@@ -43,7 +44,13 @@ def put_regions(
         return 0
     projection_id = _projection_row(connection, space_id, projection)
     values = [
-        {"content_id": item, "projection_id": projection_id, "codes": blob} for item, blob in rows
+        {
+            "content_id": item,
+            "projection_id": projection_id,
+            "codes": blob,
+            "checksum": checksum_of(blob),
+        }
+        for item, blob in rows
     ]
     return connection.execute(insert(region_features).on_conflict_do_nothing(), values).rowcount
 
