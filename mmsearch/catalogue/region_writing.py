@@ -85,6 +85,15 @@ def drop_other_projections(connection: Connection, space_digest: str, digest: st
     return dropped
 
 
+def drop_regions(connection: Connection, space_id: int, content_ids: Sequence[int]) -> int:
+    """Drop the codes of some pictures in a space, whatever projection gave them; how many."""
+    return connection.exec_driver_sql(
+        "DELETE FROM region_features WHERE content_id IN (SELECT value FROM json_each(?)) "
+        "AND projection_id IN (SELECT projection_id FROM region_projections WHERE space_id = ?)",
+        (json.dumps(list(content_ids)), space_id),
+    ).rowcount
+
+
 def _projection_row(connection: Connection, space_id: int, projection: RegionProjection) -> int:
     """The id of a projection in a space, recorded where new."""
     table = region_projections

@@ -2,8 +2,8 @@
 
 Each write transaction gets a generation, larger than all before it. An embedding row carries the
 generation that wrote it; a dropped one leaves a tombstone with the generation that dropped it.
-Ids are never used twice, so an id is in one of the two at most, and a replay may send all
-tombstones first.
+Ids are never used twice, so an id has a tombstone and an embedding only where a damaged embedding
+was made anew, later than the tombstone; hence a replay may send all tombstones first.
 """
 
 from __future__ import annotations

@@ -22,10 +22,23 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    create_engine,
     text,
 )
 
 from mmsearch.types import Modality
+
+
+def schema_as_made() -> dict[str, str]:
+    """The SQL of each table and index as SQLite keeps it, white space evened out."""
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        ).all()
+    engine.dispose()
+    return {name: " ".join(sql.split()) for name, sql in rows}
 
 
 class HexDigest(TypeDecorator[str]):
