@@ -163,6 +163,21 @@ def _insert_space(connection: Connection, space: Space) -> None:
 
 
 def _space(row: sqlite3.Row) -> Space:
+    """The space of a row.
+
+    Raises:
+        CatalogueError: The row is damaged.
+    """
+    try:
+        return _space_of_sound(row)
+    except (ValueError, TypeError) as exc:
+        raise CatalogueError(
+            f"the catalogue holds a damaged description of model {row['name']!r} ({exc}): "
+            "restore a backup, or move the catalogue away and index again"
+        ) from exc
+
+
+def _space_of_sound(row: sqlite3.Row) -> Space:
     red, green, blue = json.loads(row["fill"])
     spec = InputSpec(
         height=row["input_height"],
