@@ -60,15 +60,16 @@ class Soundness(Files, Spaces):
         return problems + _schema_problems(self._db)
 
     def embedding_pages(self, space: Space, modality: Modality) -> Iterator[BlobPage]:
-        """All embeddings of a space, looked through page by page, by item id."""
+        """All embeddings of a space, looked through page by page, in the order of writing."""
         sql = (
-            f"SELECT item_id, {checked_columns(self._db, 'embedding')} "  # noqa: S608 - fixed names
-            f"FROM {embedding_table(modality)} WHERE space_id = ? AND item_id > ? "
-            "ORDER BY item_id LIMIT ?"
+            f"SELECT item_id, generation, {checked_columns(self._db, 'embedding')} "  # noqa: S608 - fixed names
+            f"FROM {embedding_table(modality)} "
+            "WHERE space_id = ? AND (generation, item_id) > (?, ?) "
+            "ORDER BY generation, item_id LIMIT ?"
         )
-        space_id, after = self._space_id(space), 0
-        while rows := self._db.read(sql, (space_id, after, PAGE_LENGTH)):
-            after = rows[-1]["item_id"]
+        space_id, after = self._space_id(space), (0, 0)
+        while rows := self._db.read(sql, (space_id, *after, PAGE_LENGTH)):
+            after = (rows[-1]["generation"], rows[-1]["item_id"])
             yield BlobPage(len(rows), tuple(_damaged_embeddings(rows, space.dim)))
 
     def region_pages(self, space: Space) -> Iterator[BlobPage]:

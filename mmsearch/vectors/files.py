@@ -7,7 +7,8 @@ manifest as JSON, BLAKE3 of the manifest (32 bytes), its length (8 bytes, little
 Opening checks the manifest, the size and a fingerprint of sampled blocks: a torn, cut, swapped
 or foreign file is seen in about a millisecond at any size. Then it checks the BLAKE3 of all ids
 and codes, so that a flipped bit is never searched. That reads the whole file, as the first search
-does anyhow, and costs less than a tenth of a millisecond a megabyte where the file is in memory.
+does anyhow: 2 ms for 10,000 embeddings of 512, 0.1 to 0.3 s for half a million (one core, the file
+in memory), while the model is loaded in another thread.
 """
 
 from __future__ import annotations

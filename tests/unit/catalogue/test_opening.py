@@ -195,6 +195,24 @@ def test_an_upgrade_gives_old_rows_their_checksums(tmp_path):
     assert checksums(path) == as_written != [(None,)]
 
 
+def test_an_upgrade_that_fails_midway_leaves_the_catalogue_as_it_was(tmp_path):
+    """The last thing it would make is there already, as no version of ours left it."""
+    path = as_schema(2, tmp_path / "c.sqlite3")
+    raw = sqlite3.connect(path)
+    raw.execute("CREATE TABLE ix_meta_copy (of_someone_else)")
+    raw.close()
+    before = schema(path)
+    with pytest.raises(CatalogueError, match="ix_meta_copy"):
+        Catalogue.open(path)
+    assert schema(path) == before
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA user_version").fetchone() == (2,)
+    raw.execute("DROP TABLE ix_meta_copy")
+    raw.close()
+    with Catalogue.open(path) as catalogue:
+        assert catalogue.counts().files == 1
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
     """As another user where we are root; what its schema lacks is absent, all else is there."""

@@ -84,6 +84,32 @@ def test_vector_files_are_rebuilt_from_the_catalogue(index: Library) -> None:
     assert answers(index) == before
 
 
+@pytest.mark.parametrize("place", [0, 60, 120, -60, -9, -1])
+def test_a_question_itself_replaces_a_damaged_vector_file(index: Library, place: int) -> None:
+    before = answers(index)
+    index.close()
+    path = vector_path(index.settings.index_dir, SPACE, Modality.IMAGE)
+    sound = path.read_bytes()
+    damaged = bytearray(sound)
+    damaged[place] ^= 8
+    path.write_bytes(damaged)
+    assert answers(index) == before
+    assert load(path, SPACE.dim) is not None
+    assert index.verify().sound
+
+
+def test_vectors_are_not_rebuilt_from_a_damaged_embedding(index: Library) -> None:
+    index.close()
+    path = vector_path(index.settings.index_dir, SPACE, Modality.IMAGE)
+    path.unlink()
+    change(index, "UPDATE image_embeddings SET embedding = zeroblob(32) WHERE item_id = 1")
+    with pytest.raises(CatalogueError, match=r"embedding of image 1 .*mmsearch repair"):
+        index.query("red")
+    assert not path.exists()
+    index.repair()
+    assert len(answers(index)) == 5
+
+
 def test_a_catalogue_that_sqlite_finds_damaged_is_left_alone(index: Library) -> None:
     index.close()
     path = index.settings.index_dir / "catalogue.sqlite3"
