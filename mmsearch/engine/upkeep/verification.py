@@ -95,7 +95,7 @@ class Checks:
                 yield _items(record.space, None, damaged)
 
     def lacking(self) -> Iterator[Finding]:
-        """What the pictures of the default space lack; the next indexing run makes it."""
+        """What pictures and captions lack in the default space; an indexing run makes it."""
         for record in self.catalogue.spaces():
             if not record.is_default:
                 continue
@@ -107,6 +107,12 @@ class Checks:
             if record.n_with_regions and absent.media_id is not None:
                 what = "region features, which reranking reads"
                 yield self._lack(Check.REGIONS, what, absent.n_pictures, absent.media_id)
+
+            captions = self.catalogue.captions_without_embedding(space, limit=1)
+            if captions:
+                where = f"caption {captions[0].caption_id}"
+                what, advice = "and perhaps others have no embedding", "run 'mmsearch index FOLDER'"
+                yield Finding(Check.EMBEDDINGS, where, what, advice)
 
     def vectors(self) -> Iterator[DifferingFile]:
         """Vector files that are damaged, or differ from the catalogue once level with it.

@@ -32,6 +32,11 @@ def test_a_sound_index_exits_0_with_nothing_on_stdout(shared_world: World) -> No
     assert shared_world.mmsearch.run("-q", "verify", "--files", "none").notes == ""
 
 
+def test_no_model_is_loaded(shared_world: World) -> None:
+    for command in ("verify", "repair"):
+        assert not shared_world.mmsearch.imported(command) & {"torch", "open_clip", "openvino"}
+
+
 def test_json_is_one_object(shared_world: World) -> None:
     [report] = shared_world.mmsearch.run("verify", "--sample", "2", "--json").objects()
     assert (report["sound"], report["findings"]) == (True, [])

@@ -73,3 +73,14 @@ def test_every_column_has_a_checksum_or_a_second_copy_in_an_index(filled):
         }
         assert set(columns) - copied - BLOBS <= rowids, table
     raw.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("taken_at", "'not a date'"), ("digest", "'text'"), ("taken_at", "7")]
+)
+def test_a_row_that_cannot_be_read_is_one_clear_line(filled, column, value):
+    with filled._db.write() as connection:
+        connection.exec_driver_sql(f"UPDATE contents SET {column} = {value} WHERE content_id = 1")  # noqa: S608 - fixed values
+    with pytest.raises(CatalogueError, match="row of file 1 is damaged"):
+        filled.media(1)
+    assert filled.media(2) is not None

@@ -36,8 +36,9 @@ def test_damaged_embeddings_are_dropped_and_made_anew(index: Library) -> None:
     assert (report.n_embeddings, report.n_regions, report.needs_index) == (2, 0, True)
     assert len(report.mended) == 2
     assert len(answers(index)) == len(before) - 1  # this very library follows
-    [lacking] = index.verify().findings
-    assert lacking.where.endswith("0.png")
+    picture, caption = index.verify().findings
+    assert picture.where.endswith("0.png")
+    assert caption.where == "caption 2"
     summary = index.index(root.path)
     assert (summary.unchanged, summary.added, summary.updated) == (5, 0, 1)
     assert index.verify().sound

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmsearch.catalogue import CaptionEntry
 from mmsearch.catalogue.checksums import checksum_of
 from mmsearch.engine.library import Library
 from mmsearch.engine.upkeep.findings import Check, FileCheck, VerifyOptions, VerifyReport
@@ -128,6 +129,15 @@ def test_what_pictures_lack_is_found(index: Library, photos: Path) -> None:
     assert "(and 1 others)" in finding.what
     change(index, "DELETE FROM image_embeddings WHERE content_id = 5".replace("content", "item"))
     assert found(index.verify())[Check.EMBEDDINGS] == 1
+    index.index(photos)
+    assert index.verify().sound
+
+
+def test_captions_that_lack_an_embedding_are_found(index: Library, photos: Path) -> None:
+    with catalogue_of(index) as catalogue:
+        catalogue.add_captions([CaptionEntry("a new one")])
+    [finding] = index.verify().findings
+    assert (finding.check, finding.where) == (Check.EMBEDDINGS, "caption 3")
     index.index(photos)
     assert index.verify().sound
 
