@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from mmsearch.engine.request import PreparedPicture as PreparedPicture
     from mmsearch.engine.request import QueryOptions as QueryOptions
     from mmsearch.engine.request import QueryRequest as QueryRequest
+    from mmsearch.engine.upkeep.findings import FileCheck as FileCheck
+    from mmsearch.engine.upkeep.findings import Finding as Finding
+    from mmsearch.engine.upkeep.findings import RepairReport as RepairReport
+    from mmsearch.engine.upkeep.findings import UpkeepListener as UpkeepListener
+    from mmsearch.engine.upkeep.findings import VerifyOptions as VerifyOptions
+    from mmsearch.engine.upkeep.findings import VerifyReport as VerifyReport
     from mmsearch.errors import CatalogueError as CatalogueError
     from mmsearch.errors import ConfigError as ConfigError
     from mmsearch.errors import DatasetError as DatasetError
@@ -89,6 +95,17 @@ _HOMES = {
             "QueryRequest",
         ),
         "engine.request",
+    ),
+    **dict.fromkeys(
+        (
+            "FileCheck",
+            "Finding",
+            "RepairReport",
+            "UpkeepListener",
+            "VerifyOptions",
+            "VerifyReport",
+        ),
+        "engine.upkeep.findings",
     ),
     **dict.fromkeys(
         (

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 60.0
 SMALLEST_FILE_BYTES = 512
 
+_DAMAGED = ("not a database", "malformed", "corrupt", "Could not decode")
+"""What SQLite's messages say, and sqlite3's, where a file is damaged."""
+
 SqlValue: TypeAlias = int | float | str | bytes | None
 
 
@@ -121,7 +124,8 @@ def open_database(path: Path, *, create: bool) -> Database:
 def clear_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one clear line: what, where, what to do."""
     try:
-        yield
+        with _decodable():
+            yield
     except sqlite3.Error as exc:
         raise _explained(exc, path) from exc
     except Exception as exc:
@@ -132,6 +136,15 @@ def clear_errors(path: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _decodable() -> Iterator[None]:
+    """Turn an error message that sqlite3 cannot decode, as it quotes a damaged file, into one."""
+    try:
+        yield
+    except UnicodeDecodeError as exc:
+        raise sqlite3.DatabaseError("its schema is malformed") from exc
+
+
 def _explained(exc: sqlite3.Error, path: Path) -> CatalogueError:
     reason = str(exc)
     if "locked" in reason or "busy" in reason:
@@ -140,7 +153,7 @@ def _explained(exc: sqlite3.Error, path: Path) -> CatalogueError:
         advice = "check the permissions of the file and its folder"
     elif "full" in reason:
         advice = "free some space, then try again"
-    elif "not a database" in reason or "malformed" in reason or "corrupt" in reason:
+    elif any(word in reason for word in _DAMAGED):
         advice = "it is damaged: restore a copy, or move it away and index again"
     elif "no such table" in reason or "no such column" in reason:
         advice = "it lacks a part of its schema: restore a copy, or move it away and index again"
@@ -171,7 +184,8 @@ def _connect(path: Path, *, create: bool) -> Database:
     errors: list[sqlite3.Error] = []
     for mode in modes:
         try:
-            return Database(path, _configured(f"{uri}?{mode}"), writable="rw" in mode)
+            with _decodable():
+                return Database(path, _configured(f"{uri}?{mode}"), writable="rw" in mode)
         except sqlite3.OperationalError as exc:
             errors.append(exc)
         except sqlite3.DatabaseError as exc:

@@ -39,6 +39,11 @@ def folder_range(folder: bytes) -> tuple[bytes, bytes]:
     return folder + b"/", folder + b"0"  # "0" follows "/" in ASCII
 
 
+def blob_bytes(dim: int) -> int:
+    """The size of an embedding as the catalogue keeps it."""
+    return 2 * dim
+
+
 def to_blobs(embeddings: Embeddings, dim: int) -> list[bytes]:
     """Rows of `(n, d)` as float16 blobs, L2-normalised.
 

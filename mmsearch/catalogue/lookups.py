@@ -13,6 +13,7 @@ from mmsearch.catalogue.encoding import path_below, path_bytes, relative_below
 from mmsearch.catalogue.filters import Condition, condition_of
 from mmsearch.catalogue.records import CatalogueCounts
 from mmsearch.catalogue.roots import Roots
+from mmsearch.errors import CatalogueError
 from mmsearch.types import NO_FILTERS, Failure, Filters, Ids, MediaMetadata, MediaRecord
 
 MEDIA_COLUMNS = (
@@ -118,7 +119,21 @@ class Lookups(Roots):
 
 
 def media_record(row: sqlite3.Row) -> MediaRecord:
-    """The file of a row that holds `MEDIA_COLUMNS`."""
+    """The file of a row that holds `MEDIA_COLUMNS`.
+
+    Raises:
+        CatalogueError: The row is damaged beyond reading.
+    """
+    try:
+        return _readable_record(row)
+    except (ValueError, TypeError, AttributeError) as exc:
+        raise CatalogueError(
+            f"the catalogue's row of file {row['media_id']} is damaged ({exc}): "
+            "'mmsearch verify' tells what else is; restore a backup"
+        ) from exc
+
+
+def _readable_record(row: sqlite3.Row) -> MediaRecord:
     taken_at = row["taken_at"]
     metadata = MediaMetadata(
         width=row["width"],

@@ -153,6 +153,30 @@ class SpaceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedBlob:
+    """An embedding, or the region features of a picture, that is not as it was written."""
+
+    item_id: int
+    damage: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    """So many blobs were looked at, of which some are damaged."""
+
+    n_blobs: int
+    damaged: tuple[DamagedBlob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """How many pictures lack something, and one file of them; None where none does."""
+
+    n_pictures: int
+    media_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueCounts:
     """How many rows of each kind there are; `contents` counts distinct pictures."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
+from mmsearch.catalogue.checksums import checksum_of
 from mmsearch.catalogue.tables import region_features, region_projections
 from mmsearch.errors import CatalogueError
 from mmsearch.types import RegionCodes, RegionProjection
@@ -43,7 +44,13 @@ def put_regions(
         return 0
     projection_id = _projection_row(connection, space_id, projection)
     values = [
-        {"content_id": item, "projection_id": projection_id, "codes": blob} for item, blob in rows
+        {
+            "content_id": item,
+            "projection_id": projection_id,
+            "codes": blob,
+            "checksum": checksum_of(blob),
+        }
+        for item, blob in rows
     ]
     return connection.execute(insert(region_features).on_conflict_do_nothing(), values).rowcount
 
@@ -76,6 +83,15 @@ def drop_other_projections(connection: Connection, space_digest: str, digest: st
         (digest, space_digest),
     )
     return dropped
+
+
+def drop_regions(connection: Connection, space_id: int, content_ids: Sequence[int]) -> int:
+    """Drop the codes of some pictures in a space, whatever projection gave them; how many."""
+    return connection.exec_driver_sql(
+        "DELETE FROM region_features WHERE content_id IN (SELECT value FROM json_each(?)) "
+        "AND projection_id IN (SELECT projection_id FROM region_projections WHERE space_id = ?)",
+        (json.dumps(list(content_ids)), space_id),
+    ).rowcount
 
 
 def _projection_row(connection: Connection, space_id: int, projection: RegionProjection) -> int:

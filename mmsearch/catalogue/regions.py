@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 
+from mmsearch.catalogue.checksums import checked_blobs, checked_columns
 from mmsearch.catalogue.database import Database
-from mmsearch.errors import CatalogueError
 from mmsearch.types import Ids, RegionCodes, RegionProjection, Space
 
 _FIRST_SCHEMA = 2
@@ -31,14 +31,10 @@ class Regions:
         Ids `(m,)` int64 and codes `(m, r, c)` int8, m <= n.
 
         Raises:
-            CatalogueError: Stored codes have another size than the projection gives.
+            CatalogueError: Stored codes are damaged, or of another size than the projection gives.
         """
-        blobs = self._code_blobs(self._projection_id(space, projection), content_ids)
-        if any(len(blob) != projection.size_bytes for blob in blobs.values()):
-            raise CatalogueError(
-                f"catalogue {self._db.path} holds damaged region features: "
-                "restore a copy, or move it away and index again"
-            )
+        projection_id = self._projection_id(space, projection)
+        blobs = self._code_blobs(projection_id, content_ids, projection.size_bytes)
         found = [item for item in content_ids.tolist() if item in blobs]
         codes = np.frombuffer(bytearray().join(blobs[item] for item in found), dtype=np.int8)
         shape = (len(found), projection.n_regions, projection.dim)
@@ -88,15 +84,19 @@ class Regions:
         )
         return found > 0
 
-    def _code_blobs(self, projection_id: int, content_ids: Ids) -> dict[int, bytes]:
+    def _code_blobs(
+        self, projection_id: int, content_ids: Ids, size_bytes: int
+    ) -> dict[int, bytes]:
         if not projection_id:
             return {}
         rows = self._db.read(
-            "SELECT content_id, codes FROM region_features WHERE projection_id = ? "
+            f"SELECT content_id AS item_id, {checked_columns(self._db, 'codes')} "  # noqa: S608 - fixed names
+            "FROM region_features WHERE projection_id = ? "
             "AND content_id IN (SELECT value FROM json_each(?))",
             (projection_id, json.dumps(content_ids.tolist())),
         )
-        return {row["content_id"]: row["codes"] for row in rows}
+        blobs = checked_blobs(self._db, rows, size_bytes, "region features of picture")
+        return {row["item_id"]: blob for row, blob in zip(rows, blobs, strict=True)}
 
     def _region_counts(self) -> dict[int, int]:
         """How many pictures have region features, by space id; spaces without any are absent."""

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from mmsearch.catalogue.encoding import folder_range
+from mmsearch.catalogue.tables import EMBEDDING_TABLES
+from mmsearch.types import Modality
 
 MAX_TOMBSTONES = 1_000_000
 
@@ -60,6 +62,23 @@ def drop_orphans(connection: Connection) -> int:
         f"DELETE FROM contents WHERE content_id IN ({orphans})"  # noqa: S608 - a fixed query
     )
     forget_tombstones(connection, MAX_TOMBSTONES)
+    return dropped.rowcount
+
+
+def drop_embeddings(
+    connection: Connection, space_id: int, modality: Modality, item_ids: Sequence[int]
+) -> int:
+    """Drop the embeddings of some items in a space; how many. The items themselves stay."""
+    generation = next_generation(connection)
+    table = EMBEDDING_TABLES[modality].name
+    chosen = "space_id = ? AND item_id IN (SELECT value FROM json_each(?))"
+    values = (space_id, json.dumps(list(item_ids)))
+    connection.exec_driver_sql(
+        "INSERT INTO tombstones (space_id, modality, generation, item_id) "  # noqa: S608 - fixed names
+        f"SELECT space_id, ?, ?, item_id FROM {table} WHERE {chosen}",
+        (modality.value, generation, *values),
+    )
+    dropped = connection.exec_driver_sql(f"DELETE FROM {table} WHERE {chosen}", values)  # noqa: S608 - fixed names
     return dropped.rowcount
 
 

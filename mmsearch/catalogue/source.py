@@ -2,8 +2,8 @@
 
 Each write transaction gets a generation, larger than all before it. An embedding row carries the
 generation that wrote it; a dropped one leaves a tombstone with the generation that dropped it.
-Ids are never used twice, so an id is in one of the two at most, and a replay may send all
-tombstones first.
+Ids are never used twice, so an id has a tombstone and an embedding only where a damaged embedding
+was made anew, later than the tombstone; hence a replay may send all tombstones first.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mmsearch.catalogue.checksums import checked_blobs, checked_columns
 from mmsearch.catalogue.database import Database
-from mmsearch.catalogue.encoding import from_blobs
+from mmsearch.catalogue.encoding import blob_bytes, from_blobs
 from mmsearch.protocols import EmbeddingChanges
 from mmsearch.types import Ids, Modality
 
@@ -74,6 +75,9 @@ class CatalogueSource:
         Each run is a query of its own, so that no transaction stays open between them. What
         others write meanwhile has a later generation than the last run's and is replayed from
         there. A run that ends inside a generation claims the one before it only.
+
+        Raises:
+            CatalogueError: An embedding is damaged: none is handed on that might be.
         """
         end = self.generation
         if end <= generation:
@@ -90,7 +94,7 @@ class CatalogueSource:
             yield EmbeddingChanges(
                 removed=_ids([]),
                 ids=_ids(rows),
-                embeddings=from_blobs([row["embedding"] for row in rows], self._dim),
+                embeddings=from_blobs(self._blobs(rows), self._dim),
                 generation=reached,
             )
             if complete:
@@ -99,11 +103,16 @@ class CatalogueSource:
 
     def _page(self, after: tuple[int, int], end: int) -> list[sqlite3.Row]:
         return self._db.read(
-            f"SELECT item_id, generation, embedding FROM {self._table} "  # noqa: S608 - a fixed name
+            f"SELECT item_id, generation, {checked_columns(self._db, 'embedding')} "  # noqa: S608 - fixed names
+            f"FROM {self._table} "
             "WHERE space_id = ? AND (generation, item_id) > (?, ?) AND generation <= ? "
             "ORDER BY generation, item_id LIMIT ?",
             (self._space_id, *after, end, RUN_LENGTH),
         )
+
+    def _blobs(self, rows: list[sqlite3.Row]) -> list[bytes]:
+        what = f"embedding of {self._modality.value}"
+        return checked_blobs(self._db, rows, blob_bytes(self._dim), what)
 
     def _removals(self, generation: int, end: int) -> Iterator[EmbeddingChanges]:
         """Tombstones in bounded runs; they claim no generation, as embeddings follow."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsearch.catalogue.checksums import checked_blobs, checked_columns
 from mmsearch.catalogue.database import Database
-from mmsearch.catalogue.encoding import from_blobs
+from mmsearch.catalogue.encoding import blob_bytes, from_blobs
 from mmsearch.catalogue.records import SpaceRecord
 from mmsearch.catalogue.regions import Regions
 from mmsearch.catalogue.source import CatalogueSource, embedding_table
@@ -88,12 +89,8 @@ class Spaces(Regions):
         self, space: Space, modality: Modality, item_id: int
     ) -> NDArray[np.float32] | None:
         """One embedding `(d,)`, L2-normalised; None when the item has none in this space."""
-        rows = self._db.read(
-            f"SELECT embedding FROM {embedding_table(modality)} "  # noqa: S608 - a fixed name
-            "WHERE item_id = ? AND space_id = ?",
-            (item_id, self._space_id(space)),
-        )
-        return from_blobs([rows[0]["embedding"]], space.dim)[0] if rows else None
+        rows = self.embeddings_left(space, modality, np.array([item_id], np.int64))
+        return rows[0] if len(rows) else None
 
     def embeddings_of(self, space: Space, modality: Modality, ids: Ids) -> Embeddings:
         """Embeddings `(n, d)` of `ids` `(n,)`, in their order.
@@ -123,11 +120,14 @@ class Spaces(Regions):
 
     def _blobs(self, space: Space, modality: Modality, ids: Ids) -> dict[int, bytes]:
         rows = self._db.read(
-            f"SELECT item_id, embedding FROM {embedding_table(modality)} "  # noqa: S608 - a fixed name
+            f"SELECT item_id, {checked_columns(self._db, 'embedding')} "  # noqa: S608 - fixed names
+            f"FROM {embedding_table(modality)} "
             "WHERE space_id = ? AND item_id IN (SELECT value FROM json_each(?))",
             (self._space_id(space), json.dumps(ids.tolist())),
         )
-        return {row["item_id"]: row["embedding"] for row in rows}
+        what = f"embedding of {modality.value}"
+        blobs = checked_blobs(self._db, rows, blob_bytes(space.dim), what)
+        return {row["item_id"]: blob for row, blob in zip(rows, blobs, strict=True)}
 
     def _space_id(self, space: Space) -> int:
         found = self._db.number("SELECT space_id FROM spaces WHERE digest = ?", (space.digest,))
@@ -163,6 +163,21 @@ def _insert_space(connection: Connection, space: Space) -> None:
 
 
 def _space(row: sqlite3.Row) -> Space:
+    """The space of a row.
+
+    Raises:
+        CatalogueError: The row is damaged.
+    """
+    try:
+        return _space_of_sound(row)
+    except (ValueError, TypeError) as exc:
+        raise CatalogueError(
+            f"the catalogue holds a damaged description of model {row['name']!r} ({exc}): "
+            "restore a backup, or move the catalogue away and index again"
+        ) from exc
+
+
+def _space_of_sound(row: sqlite3.Row) -> Space:
     red, green, blue = json.loads(row["fill"])
     spec = InputSpec(
         height=row["input_height"],

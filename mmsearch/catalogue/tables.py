@@ -1,4 +1,8 @@
-"""The schema, once, as SQLAlchemy tables. A test holds the migrations to it."""
+"""The schema, once, as SQLAlchemy tables. A test holds the migrations to it.
+
+The indexes `ix_…_copy` hold a second copy of each column that no other index has. That is how
+damage shows: `PRAGMA integrity_check` compares every row with its index entries.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,23 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    create_engine,
     text,
 )
 
 from mmsearch.types import Modality
+
+
+def schema_as_made() -> dict[str, str]:
+    """The SQL of each table and index as SQLite keeps it, white space evened out."""
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        ).all()
+    engine.dispose()
+    return {name: " ".join(sql.split()) for name, sql in rows}
 
 
 class HexDigest(TypeDecorator[str]):
@@ -47,6 +64,7 @@ roots = Table(
     Column("root_id", Integer, primary_key=True),
     Column("path", BLOB, nullable=False, unique=True),
     Column("online", Integer, nullable=False, server_default="1"),
+    Index("ix_roots_copy", "online"),
     sqlite_autoincrement=True,
 )
 
@@ -62,6 +80,10 @@ contents = Table(
     Column("latitude", REAL),
     Column("longitude", REAL),
     Column("camera", TEXT),
+    Index(
+        "ix_contents_copy",
+        *("width", "height", "format", "taken_at", "latitude", "longitude", "camera"),
+    ),
     # Ids are never used twice, so that a tombstone can never bury a later picture.
     sqlite_autoincrement=True,
 )
@@ -76,6 +98,7 @@ media = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
     UniqueConstraint("root_id", "path"),
+    Index("ix_media_copy", "size_bytes", "mtime_ns"),
     sqlite_autoincrement=True,
 )
 
@@ -89,6 +112,7 @@ captions = Table(
     # NULLs differ in a unique constraint, hence the second index for free captions.
     UniqueConstraint("media_id", "text"),
     Index("ix_captions_free_text", "text", unique=True, sqlite_where=text("media_id IS NULL")),
+    Index("ix_captions_copy", "source"),
     sqlite_autoincrement=True,
 )
 
@@ -104,12 +128,19 @@ spaces = Table(
     Column("resize_mode", TEXT, nullable=False),
     Column("interpolation", TEXT, nullable=False),
     Column("fill", TEXT, nullable=False),
+    Index(
+        "ix_spaces_copy",
+        *("name", "dim", "input_height", "input_width", "resize_mode", "interpolation", "fill"),
+    ),
     sqlite_autoincrement=True,
 )
 
 
 def _embeddings(name: str, item: str) -> Table:
-    """A table of float16 embeddings of one kind of item, with the generation that wrote each."""
+    """A table of float16 embeddings of one kind of item, with the generation that wrote each.
+
+    `checksum` is the CRC-32 of the blob; so it is in `region_features`.
+    """
     return Table(
         name,
         metadata,
@@ -117,6 +148,7 @@ def _embeddings(name: str, item: str) -> Table:
         Column("space_id", ForeignKey("spaces.space_id", ondelete="CASCADE"), nullable=False),
         Column("generation", Integer, nullable=False),
         Column("embedding", BLOB, nullable=False),
+        Column("checksum", Integer),
         PrimaryKeyConstraint("item_id", "space_id"),
         Index(f"ix_{name}_replay", "space_id", "generation", "item_id"),
     )
@@ -135,6 +167,7 @@ region_projections = Table(
     Column("regions", Integer, nullable=False),
     Column("dim", Integer, nullable=False),
     UniqueConstraint("space_id", "digest"),
+    Index("ix_region_projections_copy", "regions", "dim"),
 )
 
 region_features = Table(
@@ -147,6 +180,7 @@ region_features = Table(
         nullable=False,
     ),
     Column("codes", BLOB, nullable=False),
+    Column("checksum", Integer),
     PrimaryKeyConstraint("content_id", "projection_id"),
     # For dropping a projection, and for counting what has it.
     Index("ix_region_features_projection", "projection_id", "content_id"),
@@ -160,6 +194,7 @@ tombstones = Table(
     Column("generation", Integer, nullable=False),
     Column("item_id", Integer, nullable=False),
     PrimaryKeyConstraint("space_id", "modality", "generation", "item_id"),
+    Index("ix_tombstones_copy", "item_id"),
     sqlite_with_rowid=False,
 )
 
@@ -173,6 +208,7 @@ failures = Table(
     Column("reason", TEXT, nullable=False),
     Column("failed_at", TEXT, nullable=False),
     PrimaryKeyConstraint("root_id", "path"),
+    Index("ix_failures_copy", "size_bytes", "mtime_ns", "reason", "failed_at"),
 )
 
 meta = Table(
@@ -183,4 +219,5 @@ meta = Table(
     Column("replay_floor", Integer, nullable=False),
     Column("default_space_id", ForeignKey("spaces.space_id", ondelete="SET NULL")),
     CheckConstraint("only_row = 1", name="one_row"),
+    Index("ix_meta_copy", "generation", "replay_floor", "default_space_id"),
 )

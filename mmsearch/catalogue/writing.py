@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from mmsearch.catalogue.checksums import checksum_of
 from mmsearch.catalogue.encoding import to_blobs
 from mmsearch.catalogue.records import BatchResult, CatalogueBatch, FileEntry
 from mmsearch.catalogue.region_writing import code_blobs, put_regions
@@ -77,7 +78,13 @@ def put_embeddings(
     generation = next_generation(connection)
     table = EMBEDDING_TABLES[modality]
     values = [
-        {"item_id": item, "space_id": space_id, "generation": generation, "embedding": blob}
+        {
+            "item_id": item,
+            "space_id": space_id,
+            "generation": generation,
+            "embedding": blob,
+            "checksum": checksum_of(blob),
+        }
         for item, blob in rows
     ]
     return connection.execute(insert(table).on_conflict_do_nothing(), values).rowcount

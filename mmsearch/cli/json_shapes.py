@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from mmsearch.engine.records import LibraryStatus, MediaInfo
+    from mmsearch.engine.upkeep.findings import Finding, RepairReport, VerifyReport
     from mmsearch.types import CaptionHit, Failure, Hit, IndexSummary, MediaRecord, Space
 
 Json: TypeAlias = dict[str, object]
@@ -130,6 +131,43 @@ def media_json(media: MediaRecord) -> Json:
         "latitude": about.latitude,
         "longitude": about.longitude,
         "camera": about.camera,
+    }
+
+
+def finding_json(finding: Finding) -> Json:
+    """One thing that is not as it should be."""
+    return {
+        "check": finding.check.value,
+        "where": finding.where,
+        "what": finding.what,
+        "advice": finding.advice,
+    }
+
+
+def verify_json(report: VerifyReport) -> Json:
+    """What was found, and how much was looked at."""
+    return {
+        "sound": report.sound,
+        "findings": [finding_json(finding) for finding in report.findings],
+        "embeddings": report.n_embeddings,
+        "regions": report.n_regions,
+        "vectors": report.n_vectors,
+        "files": report.n_files,
+        "read": report.n_read,
+        "offline": report.n_offline,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def repair_json(report: RepairReport) -> Json:
+    """What was wrong and is mended."""
+    return {
+        "mended": [finding_json(finding) for finding in report.mended],
+        "dropped_embeddings": report.n_embeddings,
+        "dropped_regions": report.n_regions,
+        "rebuilt": [str(path) for path in report.rebuilt],
+        "needs_index": report.needs_index,
+        "seconds": round(report.seconds, 3),
     }
 
 

@@ -69,6 +69,17 @@ class IndexingProgress:
         write_note(f"mmsearch: warning: {message}")
 
 
+class UpkeepProgress:
+    """Tells the live line how a check or a repair of an index goes."""
+
+    def __init__(self, line: SilentLine) -> None:
+        self._line = line
+
+    def on_step(self, step: str, done: int, total: int | None) -> None:
+        """Bring the line to this step."""
+        self._line.show(step, done, total)
+
+
 @contextmanager
 def live_line(*, quiet: bool) -> Iterator[SilentLine]:
     """The line for one piece of work; it vanishes when the work is over."""

@@ -23,6 +23,12 @@ from mmsearch.errors import QueryError
 if TYPE_CHECKING:
     from mmsearch.config import Settings
     from mmsearch.engine.factory import Factory
+    from mmsearch.engine.upkeep.findings import (
+        RepairReport,
+        UpkeepListener,
+        VerifyOptions,
+        VerifyReport,
+    )
     from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary
 
 _DEFAULTS = IndexOptions()
@@ -230,6 +236,44 @@ class Library(Closing):
 
         with self._factory.catalogues.lease() as catalogue:
             return media_info(catalogue, path)
+
+    def verify(
+        self,
+        options: VerifyOptions | None = None,
+        progress: UpkeepListener | None = None,
+    ) -> VerifyReport:
+        """What is wrong with the index, if anything: the whole of it is read, nothing is changed.
+
+        Args:
+            options: How the picture files are checked; None: a sample of them is read whole.
+            progress: Told what happens, in the calling thread.
+
+        Raises:
+            CatalogueError: There is no index yet, or its catalogue cannot even be opened.
+        """
+        from mmsearch.engine.upkeep.findings import SilentUpkeep, VerifyOptions
+        from mmsearch.engine.upkeep.verification import verify
+
+        with self._factory.catalogues.lease() as catalogue:
+            folder = self.settings.index_dir
+            return verify(catalogue, folder, options or VerifyOptions(), progress or SilentUpkeep())
+
+    def repair(self, progress: UpkeepListener | None = None) -> RepairReport:
+        """Mend what can be mended without the pictures, and tell what that was.
+
+        Vector files that differ from the catalogue are rebuilt; damaged embeddings and region
+        features are dropped, and the next `index` makes them anew.
+
+        Raises:
+            CatalogueError: There is no index yet; or SQLite finds its catalogue damaged, which is
+                then left alone.
+            VectorIndexError: A vector file cannot be written.
+        """
+        from mmsearch.engine.upkeep.findings import SilentUpkeep
+        from mmsearch.engine.upkeep.repair import repair
+
+        with self._factory.catalogues.lease() as catalogue:
+            return repair(catalogue, self.settings.index_dir, progress or SilentUpkeep())
 
     def close(self) -> None:
         """Close the catalogue, end worker processes, let go of the model; twice is harmless."""

@@ -57,6 +57,20 @@ def open_vectors(
     return index
 
 
+def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Modality) -> None:
+    """Put a vector file made from the catalogue alone in the place of one that is of no use.
+
+    Raises:
+        CatalogueError: An embedding is damaged; the old file is left.
+        VectorIndexError: The new file cannot be written.
+    """
+    from mmsearch.vectors import FaissIndex
+
+    index = FaissIndex(path, space.dim)
+    index.catch_up(catalogue.source(space, modality))
+    index.save(replace=True)
+
+
 def vector_size_bytes(index_dir: Path, space: Space) -> int:
     """What the vector files of `space` take on disk."""
     from mmsearch.vectors import vector_path

@@ -34,6 +34,7 @@ class FaissIndex:
         self._generation = 0
         self._digest: str | None = None
         self._dirty = False
+        self._replaces = False
 
     @classmethod
     def open(cls, path: Path, dim: int) -> Self:
@@ -41,17 +42,28 @@ class FaissIndex:
 
         A file that cannot be used is logged and left alone until the next `save` replaces it.
         """
-        index = cls(path, dim)
         try:
-            loaded = load(path, dim)
+            return cls.read(path, dim) or cls(path, dim)
         except VectorIndexError as exc:
             logger.warning("%s", exc)
-            index._dirty = True
+            index = cls(path, dim)
+            index._dirty = index._replaces = True
             return index
-        if loaded is not None:
-            index._rows, manifest = loaded
-            index._generation = manifest.generation
-            index._digest = manifest.digest
+
+    @classmethod
+    def read(cls, path: Path, dim: int) -> Self | None:
+        """The index in a file, every id and code as it was saved; None when there is no file.
+
+        Raises:
+            VectorIndexError: It is damaged, or of another dimension.
+        """
+        loaded = load(path, dim)
+        if loaded is None:
+            return None
+        index = cls(path, dim)
+        index._rows, manifest = loaded
+        index._generation = manifest.generation
+        index._digest = manifest.digest
         return index
 
     @property
@@ -73,6 +85,11 @@ class FaissIndex:
     def dirty(self) -> bool:
         """Whether `save` would have something to write."""
         return self._dirty
+
+    @property
+    def rows(self) -> Rows:
+        """Codes and ids, to look at: they change with the index."""
+        return self._rows
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -123,21 +140,23 @@ class FaissIndex:
         rows = np.ascontiguousarray(queries, dtype=np.float32)
         return nearest(self._rows, rows, k, positions)
 
-    def save(self) -> bool:
+    def save(self, *, replace: bool = False) -> bool:
         """Write the file anew if anything changed; whether it was written.
 
-        A newer file, saved by another process meanwhile, is left in place.
+        A file that is as new, saved by another process meanwhile, is left in place; not so one
+        that turned out to be of no use, whatever it claims, nor any with `replace`.
 
         Raises:
             VectorIndexError: The file cannot be written.
         """
         if not self._dirty:
             return False
-        if self._generation > 0 and self._saved_generation() >= self._generation:
+        keeps = self._generation > 0 and not (self._replaces or replace)
+        if keeps and self._saved_generation() >= self._generation:
             self._dirty = False
             return False
         self._digest = save(self._path, self._rows, self._generation).digest
-        self._dirty = False
+        self._dirty = self._replaces = False
         return True
 
     def verify(self) -> bool:
@@ -165,7 +184,7 @@ class FaissIndex:
         self._rows = Rows.empty(recipe_for(0), self._dim)
         self._generation = 0
         self._digest = None
-        self._dirty = True
+        self._dirty = self._replaces = True
 
     def _replay(self, source: EmbeddingSource) -> int:
         applied = 0

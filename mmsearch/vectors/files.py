@@ -5,9 +5,10 @@ and with one file no moment exists in which index and manifest disagree. Layout:
 manifest as JSON, BLAKE3 of the manifest (32 bytes), its length (8 bytes, little-endian), magic.
 
 Opening checks the manifest, the size and a fingerprint of sampled blocks: a torn, cut, swapped
-or foreign file is seen in about a millisecond at any size. A flipped bit between the samples is
-not; it spoils the score of one row until the index is next changed, which checks the BLAKE3 of
-all ids and codes first, so that damage is never carried on into a new file.
+or foreign file is seen in about a millisecond at any size. Then it checks the BLAKE3 of all ids
+and codes, so that a flipped bit is never searched. That reads the whole file, as the first search
+does anyhow: 2 ms for 10,000 embeddings of 512, 0.1 to 0.3 s for half a million (one core, the file
+in memory), while the model is loaded in another thread.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ def load(path: Path, dim: int) -> tuple[Rows, Manifest] | None:
                 f"vector file {path} has dimension {manifest.dim}, not {dim}: it will be rebuilt"
             )
         rows = _map_rows(path, manifest)
+        if rows.digest() != manifest.digest:
+            raise VectorIndexError(
+                f"vector file {path} does not fit its checksum: it will be rebuilt"
+            )
         if _identity(path) == before:  # else another process saved a new one in between
             return rows, manifest
     raise VectorIndexError(f"vector file {path} keeps changing: try again when indexing has ended")

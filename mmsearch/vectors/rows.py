@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from mmsearch.types import Embeddings, Ids
 from mmsearch.vectors.recipes import Recipe, make_index
 
+_WORTH_THREADS = 1 << 26
+"""Fewer bytes are hashed before other threads have started."""
+
 
 class Rows:
     """Codes in the order of adding, and the id of each.
@@ -70,8 +73,10 @@ class Rows:
 
     def digest(self) -> str:
         """BLAKE3 over ids and codes, hexadecimal."""
-        hasher = blake3(np.ascontiguousarray(self.ids).view(np.uint8).data, max_threads=blake3.AUTO)
-        return hasher.update(self.codes().reshape(-1).data).hexdigest()
+        codes = self.codes().reshape(-1)
+        threads = blake3.AUTO if codes.nbytes > _WORTH_THREADS else 1
+        hasher = blake3(np.ascontiguousarray(self.ids).view(np.uint8).data, max_threads=threads)
+        return hasher.update(codes.data).hexdigest()
 
     def positions(self, ids: Ids) -> NDArray[np.int64]:
         """Positions `(p,)`, ascending, of those `ids` that are held."""

@@ -9,13 +9,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine
 
 from mmsearch.catalogue import Catalogue, CatalogueBatch
 from mmsearch.catalogue.tables import metadata
 from mmsearch.errors import CatalogueError
-from tests.catalogue_rows import make_space, new_file
+from mmsearch.types import Modality
+from tests.catalogue_rows import embeddings_of, make_space, new_file
 from tests.region_projections import codes_of, random_projection
 
 
@@ -148,34 +150,76 @@ def test_a_read_only_folder_can_be_searched_but_not_changed():
             folder.chmod(0o755)
 
 
-def schema_1(path: Path) -> Path:
-    """A catalogue as the first version wrote it."""
+def as_schema(version: int, path: Path) -> Path:
+    """A catalogue as schema 1 or 2 wrote it."""
     make(path)
     raw = sqlite3.connect(path)
-    raw.executescript(
-        "DROP TABLE region_features; DROP TABLE region_projections;"
-        "UPDATE alembic_version SET version_num = '0001'; PRAGMA user_version = 1"
-    )
+    copies = raw.execute("SELECT name FROM sqlite_master WHERE name LIKE 'ix%copy'").fetchall()
+    for (name,) in copies:
+        raw.execute(f"DROP INDEX {name}")
+    for table in ("image_embeddings", "caption_embeddings", "region_features"):
+        raw.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    if version == 1:
+        raw.executescript("DROP TABLE region_features; DROP TABLE region_projections")
+    raw.execute("UPDATE alembic_version SET version_num = ?", (f"000{version}",))
+    raw.execute(f"PRAGMA user_version = {version}")
+    raw.commit()
     raw.close()
     return path
 
 
-def test_an_older_catalogue_is_upgraded_and_keeps_what_it_holds(tmp_path):
-    path = schema_1(tmp_path / "c.sqlite3")
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_catalogue_is_upgraded_and_keeps_what_it_holds(tmp_path, version):
+    path = as_schema(version, tmp_path / "c.sqlite3")
     projection = random_projection()
     with Catalogue.open(path) as catalogue:
         assert (catalogue.counts().files, catalogue.spaces()[0].n_images) == (1, 1)
         ids = catalogue.allowed_contents()
         codes = codes_of("one", projection)[None]
         assert catalogue.put_region_codes(make_space(), projection, ids, codes) == 1
+        kept = catalogue.embeddings_of(make_space(), Modality.IMAGE, ids)
+        np.testing.assert_allclose(kept, embeddings_of(["one"]), atol=1e-3)
     assert schema(path) == schema(make(tmp_path / "new.sqlite3"))
 
 
-def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is():
-    """As another user where we are root; it has no region features, all else is there."""
+def test_an_upgrade_gives_old_rows_their_checksums(tmp_path):
+    def checksums(path: Path) -> list[tuple[int | None]]:
+        with sqlite3.connect(path) as raw:
+            rows = raw.execute("SELECT checksum FROM image_embeddings").fetchall()
+        raw.close()
+        return rows
+
+    as_written = checksums(make(tmp_path / "new.sqlite3"))
+    path = as_schema(2, tmp_path / "c.sqlite3")
+    Catalogue.open(path).close()
+    assert checksums(path) == as_written != [(None,)]
+
+
+def test_an_upgrade_that_fails_midway_leaves_the_catalogue_as_it_was(tmp_path):
+    """The last thing it would make is there already, as no version of ours left it."""
+    path = as_schema(2, tmp_path / "c.sqlite3")
+    raw = sqlite3.connect(path)
+    raw.execute("CREATE TABLE ix_meta_copy (of_someone_else)")
+    raw.close()
+    before = schema(path)
+    with pytest.raises(CatalogueError, match="ix_meta_copy"):
+        Catalogue.open(path)
+    assert schema(path) == before
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA user_version").fetchone() == (2,)
+    raw.execute("DROP TABLE ix_meta_copy")
+    raw.close()
+    with Catalogue.open(path) as catalogue:
+        assert catalogue.counts().files == 1
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
+    """As another user where we are root; what its schema lacks is absent, all else is there."""
     code = (
         "import os, sys; from pathlib import Path\n"
         "from mmsearch.catalogue import Catalogue\n"
+        "from mmsearch.types import Modality\n"
         "from tests.region_projections import random_projection\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "with Catalogue.open(Path(sys.argv[1])) as c:\n"
@@ -183,10 +227,13 @@ def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is():
         "    assert c.counts().files == len(ids) == 1 and not c.writable\n"
         "    assert c.spaces()[0].n_with_regions == 0 and not c.has_regions(s, 1)\n"
         "    assert len(c.region_codes(s, random_projection(), ids)[0]) == 0\n"
+        "    assert len(c.embeddings_of(s, Modality.IMAGE, ids)) == 1\n"
+        "    (run,) = c.source(s, Modality.IMAGE).changes_since(0)\n"
+        "    assert run.ids.tolist() == ids.tolist()\n"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path = schema_1(folder / "c.sqlite3")
+        path = as_schema(version, folder / "c.sqlite3")
         path.chmod(0o444)
         folder.chmod(0o555)
         try:

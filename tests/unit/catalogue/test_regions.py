@@ -96,11 +96,13 @@ def test_codes_that_do_not_fit_are_refused_whole(catalogue, root):
         catalogue.put_region_codes(SPACE, PROJECTION, np.array([1]), wrong)
 
 
-def test_damaged_codes_are_one_clear_line(catalogue, root):
+@pytest.mark.parametrize("damage", ["x'00'", "zeroblob(length(codes))", "NULL"])
+def test_damaged_codes_are_one_clear_line(catalogue, root, damage):
     put(catalogue, root, with_regions("a", "one"))
+    column = "checksum" if damage == "NULL" else "codes"
     with catalogue._db.write() as connection:
-        connection.exec_driver_sql("UPDATE region_features SET codes = x'00'")
-    with pytest.raises(CatalogueError, match="damaged region features"):
+        connection.exec_driver_sql(f"UPDATE region_features SET {column} = {damage}")  # noqa: S608 - fixed values
+    with pytest.raises(CatalogueError, match=r"damaged: region features of picture 1 .*repair"):
         catalogue.region_codes(SPACE, PROJECTION, catalogue.allowed_contents())
 
 

@@ -242,7 +242,7 @@ def test_a_damaged_file_is_logged_and_rebuilt(tmp_path, caplog, kind):
     assert len(reopened(path)) == 40
 
 
-def test_damage_between_the_samples_is_never_carried_on(tmp_path, caplog):
+def test_damage_between_the_samples_is_seen_on_opening(tmp_path, caplog):
     source = ListSource(512)
     source.put(list(range(3000)), unit_rows(3000, 512))
     path = tmp_path / "x.faiss"
@@ -252,15 +252,27 @@ def test_damage_between_the_samples_is_never_carried_on(tmp_path, caplog):
     data = bytearray(path.read_bytes())
     data[30_000] ^= 64  # after the first sample, well before the second
     path.write_bytes(data)
-    index = FaissIndex.open(path, 512)
-    assert len(index) == 3000
-    assert not index.verify()
-    source.remove([0])
     with caplog.at_level(logging.WARNING):
-        index.catch_up(source)
-    assert "checksum" in caplog.text
+        index = FaissIndex.open(path, 512)
+    assert "does not fit its checksum: it will be rebuilt" in caplog.text
+    assert len(index) == 0
+    assert index.catch_up(source) == 3000
     assert index.save()
     assert FaissIndex.open(path, 512).verify()
+
+
+def test_a_file_that_is_damaged_while_it_is_mapped_is_not_carried_on(tmp_path, caplog):
+    path, source = tmp_path / "x.faiss", source_of(40)
+    saved(path, source)
+    index = reopened(path)
+    with path.open("r+b") as file:
+        file.seek(200)
+        file.write(b"\xff")
+    source.remove([1])
+    with caplog.at_level(logging.WARNING):
+        index.catch_up(source)
+    assert "is rebuilt: its checksum does not fit" in caplog.text
+    assert len(index) == 39
 
 
 def test_another_dimension_or_recipe_is_rebuilt(tmp_path, monkeypatch):
