@@ -1,12 +1,13 @@
 """The schema this code speaks, in a module that costs nothing to import."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """`PRAGMA user_version` of a current catalogue; equals its newest migration's number."""
 
 OLDEST_READABLE = 1
 """The oldest schema that can be read as it is, where a catalogue cannot be written.
 
-Schema 2 adds tables of region features, without which nothing but reranking is slower.
+Schema 2 adds tables of region features, without which nothing but reranking is slower; schema 3
+what changes of the model need, which are changes.
 """
 
 APPLICATION_ID = 0x6D6D7365

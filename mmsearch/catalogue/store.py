@@ -9,11 +9,11 @@ from typing import Self
 from mmsearch.catalogue.captions import Captions
 from mmsearch.catalogue.database import Database, open_database
 from mmsearch.catalogue.facets import FacetCounts
-from mmsearch.catalogue.spaces import Spaces
+from mmsearch.catalogue.space_changes import SpaceChanges
 from mmsearch.closing import Closing
 
 
-class Catalogue(FacetCounts, Captions, Spaces, Closing):
+class Catalogue(FacetCounts, Captions, SpaceChanges, Closing):
     """The truth of an index: roots, files, captions, spaces, embeddings, failures.
 
     Several processes may read and write one at the same time. One object serves one thread at a

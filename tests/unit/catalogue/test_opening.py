@@ -148,34 +148,41 @@ def test_a_read_only_folder_can_be_searched_but_not_changed():
             folder.chmod(0o755)
 
 
-def schema_1(path: Path) -> Path:
-    """A catalogue as the first version wrote it."""
+def as_schema(version: int, path: Path) -> Path:
+    """A catalogue as schema 1 or 2 wrote it."""
     make(path)
     raw = sqlite3.connect(path)
-    raw.executescript(
-        "DROP TABLE region_features; DROP TABLE region_projections;"
-        "UPDATE alembic_version SET version_num = '0001'; PRAGMA user_version = 1"
-    )
+    raw.execute("ALTER TABLE meta DROP COLUMN previous_space_id")
+    raw.execute("ALTER TABLE spaces DROP COLUMN since")
+    if version == 1:
+        raw.executescript("DROP TABLE region_features; DROP TABLE region_projections")
+    raw.execute("UPDATE alembic_version SET version_num = ?", (f"000{version}",))
+    raw.execute(f"PRAGMA user_version = {version}")
+    raw.commit()
     raw.close()
     return path
 
 
-def test_an_older_catalogue_is_upgraded_and_keeps_what_it_holds(tmp_path):
-    path = schema_1(tmp_path / "c.sqlite3")
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_catalogue_is_upgraded_and_keeps_what_it_holds(tmp_path, version):
+    path = as_schema(version, tmp_path / "c.sqlite3")
     projection = random_projection()
     with Catalogue.open(path) as catalogue:
         assert (catalogue.counts().files, catalogue.spaces()[0].n_images) == (1, 1)
         ids = catalogue.allowed_contents()
         codes = codes_of("one", projection)[None]
         assert catalogue.put_region_codes(make_space(), projection, ids, codes) == 1
+        assert catalogue.previous_space() is None
     assert schema(path) == schema(make(tmp_path / "new.sqlite3"))
 
 
-def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is():
-    """As another user where we are root; it has no region features, all else is there."""
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
+    """As another user where we are root; what its schema lacks is absent, all else is there."""
     code = (
         "import os, sys; from pathlib import Path\n"
         "from mmsearch.catalogue import Catalogue\n"
+        "from mmsearch.types import Modality\n"
         "from tests.region_projections import random_projection\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "with Catalogue.open(Path(sys.argv[1])) as c:\n"
@@ -183,10 +190,12 @@ def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is():
         "    assert c.counts().files == len(ids) == 1 and not c.writable\n"
         "    assert c.spaces()[0].n_with_regions == 0 and not c.has_regions(s, 1)\n"
         "    assert len(c.region_codes(s, random_projection(), ids)[0]) == 0\n"
+        "    source = c.source(s, Modality.IMAGE)\n"
+        "    assert source.can_replay_from(source.generation)\n"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path = schema_1(folder / "c.sqlite3")
+        path = as_schema(version, folder / "c.sqlite3")
         path.chmod(0o444)
         folder.chmod(0o555)
         try:
