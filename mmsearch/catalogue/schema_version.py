@@ -10,5 +10,8 @@ Schema 2 adds tables of region features, without which nothing but reranking is 
 what changes of the model need, which are changes.
 """
 
+MODEL_CHANGES_SINCE = 3
+"""The schema that knows the previous default space, and since when a space is here."""
+
 APPLICATION_ID = 0x6D6D7365
 """`PRAGMA application_id`: "mmse", which tells a catalogue from another program's file."""

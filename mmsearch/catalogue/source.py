@@ -15,12 +15,11 @@ import numpy as np
 
 from mmsearch.catalogue.database import Database
 from mmsearch.catalogue.encoding import from_blobs
+from mmsearch.catalogue.schema_version import MODEL_CHANGES_SINCE
 from mmsearch.protocols import EmbeddingChanges
 from mmsearch.types import Ids, Modality
 
 RUN_LENGTH = 8192
-_FIRST_SCHEMA_WITH_SINCE = 3
-"""In an older catalogue, which cannot be written, no space is ever dropped."""
 
 
 def embedding_table(modality: Modality) -> str:
@@ -103,7 +102,7 @@ class CatalogueSource:
 
     def _added_in(self) -> int:
         """The generation in which this space was added; 0 where the schema does not tell."""
-        if self._db.number("PRAGMA user_version") < _FIRST_SCHEMA_WITH_SINCE:
+        if self._db.number("PRAGMA user_version") < MODEL_CHANGES_SINCE:
             return 0
         return self._db.number("SELECT since FROM spaces WHERE space_id = ?", (self._space_id,))
 

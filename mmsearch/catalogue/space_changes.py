@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
+from mmsearch.catalogue.schema_version import MODEL_CHANGES_SINCE
 from mmsearch.catalogue.spaces import Spaces, space_of
 from mmsearch.errors import CatalogueError
 from mmsearch.types import Space
@@ -15,6 +16,8 @@ class SpaceChanges(Spaces):
 
     def previous_space(self) -> Space | None:
         """The space that was the default before the present one, if it is still here."""
+        if self._db.number("PRAGMA user_version") < MODEL_CHANGES_SINCE:
+            return None
         rows = self._db.read(
             "SELECT * FROM spaces WHERE space_id = (SELECT previous_space_id FROM meta)"
         )

@@ -23,6 +23,12 @@ from mmsearch.errors import QueryError
 if TYPE_CHECKING:
     from mmsearch.config import Settings
     from mmsearch.engine.factory import Factory
+    from mmsearch.engine.upkeep.model_records import (
+        DroppedSpace,
+        MigrationOptions,
+        MigrationReport,
+        RollbackReport,
+    )
     from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary
 
 _DEFAULTS = IndexOptions()
@@ -112,8 +118,7 @@ class Library(Closing):
         Raises:
             QueryError, CatalogueError, SpaceMismatchError: As `query`.
         """
-        with self._factory.searcher() as searcher:
-            return searcher.images(request)
+        return self._factory.questions.ask(lambda searcher: searcher.images(request), request)
 
     def answer_captions(self, request: QueryRequest) -> CaptionAnswer:
         """What `query_captions` finds, with what may be said of the search as a whole.
@@ -121,8 +126,7 @@ class Library(Closing):
         Raises:
             QueryError, CatalogueError, SpaceMismatchError: As `query`.
         """
-        with self._factory.searcher() as searcher:
-            return searcher.captions(request)
+        return self._factory.questions.ask(lambda searcher: searcher.captions(request), request)
 
     def prepare_picture(self, data: bytes) -> PreparedPicture:
         """The bytes of a picture file as an `image` to ask with, embedded once.
@@ -131,8 +135,7 @@ class Library(Closing):
             MediaError: It is no picture, damaged or over a limit; the message is the reason.
             CatalogueError, SpaceMismatchError: As `query`.
         """
-        with self._factory.searcher() as searcher:
-            return searcher.prepare(data)
+        return self._factory.questions.ask(lambda searcher: searcher.prepare(data))
 
     def media(self, media_id: int) -> MediaInfo:
         """What is known of a catalogued file: as `info`, by its id.
@@ -204,7 +207,7 @@ class Library(Closing):
             CatalogueError, SpaceMismatchError: As `query`.
             ModelError: The reranker that the settings name is none, or is of another model.
         """
-        source = self._factory.reranker_to_query()
+        source = self._factory.questions.reranker()
         if source is None:
             return None
         name = "/".join(source.directory.parts[-2:])
@@ -230,6 +233,49 @@ class Library(Closing):
 
         with self._factory.catalogues.lease() as catalogue:
             return media_info(catalogue, path)
+
+    def migrate(
+        self, options: MigrationOptions, progress: ProgressListener | None = None
+    ) -> MigrationReport:
+        """Embed all there is for another model, then let questions use that one.
+
+        Questions go on with the present model until all is there and the switch is made, in one
+        transaction. What is embedded already is not embedded again. With pictures that cannot be
+        embedded it is not made, unless `options` say so. Ctrl-C keeps what was done.
+
+        Raises:
+            ModelError: There is no such model, or it cannot be loaded.
+            CatalogueError: There is no index yet.
+        """
+        with (
+            InterruptibleProgress(progress or SilentProgress()) as watched,
+            self._factory.migration(watched, options) as migration,
+        ):
+            return migration.run(partial=options.partial)
+
+    def rollback_model(self) -> RollbackReport:
+        """Let questions use the model from before the last switch again; twice goes forth again.
+
+        Raises:
+            CatalogueError: There is no index yet, or no model from before.
+            ModelError, SpaceMismatchError: That model is gone, or has other weights now.
+        """
+        return self._factory.roll_back()
+
+    def drop_space(self, model: str | None = None) -> DroppedSpace:
+        """Take a model's embeddings, region features and vector files out of the index.
+
+        Args:
+            model: Its name; None: the one from before, or the only one that is not the default.
+
+        Raises:
+            QueryError: The index holds no such model beside its default.
+            CatalogueError: There is no index yet.
+        """
+        from mmsearch.engine.upkeep.model_return import drop_space
+
+        with self._factory.catalogues.lease() as catalogue:
+            return drop_space(catalogue, self.settings.index_dir, model)
 
     def close(self) -> None:
         """Close the catalogue, end worker processes, let go of the model; twice is harmless."""

@@ -190,6 +190,7 @@ def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
         "    assert c.counts().files == len(ids) == 1 and not c.writable\n"
         "    assert c.spaces()[0].n_with_regions == 0 and not c.has_regions(s, 1)\n"
         "    assert len(c.region_codes(s, random_projection(), ids)[0]) == 0\n"
+        "    assert c.previous_space() is None\n"
         "    source = c.source(s, Modality.IMAGE)\n"
         "    assert source.can_replay_from(source.generation)\n"
     )
