@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from mmsearch.engine.request import PreparedPicture as PreparedPicture
     from mmsearch.engine.request import QueryOptions as QueryOptions
     from mmsearch.engine.request import QueryRequest as QueryRequest
+    from mmsearch.engine.upkeep.model_records import DroppedSpace as DroppedSpace
+    from mmsearch.engine.upkeep.model_records import MigrationOptions as MigrationOptions
+    from mmsearch.engine.upkeep.model_records import MigrationReport as MigrationReport
+    from mmsearch.engine.upkeep.model_records import MissingPicture as MissingPicture
+    from mmsearch.engine.upkeep.model_records import RollbackReport as RollbackReport
     from mmsearch.errors import CatalogueError as CatalogueError
     from mmsearch.errors import ConfigError as ConfigError
     from mmsearch.errors import DatasetError as DatasetError
@@ -89,6 +94,16 @@ _HOMES = {
             "QueryRequest",
         ),
         "engine.request",
+    ),
+    **dict.fromkeys(
+        (
+            "DroppedSpace",
+            "MigrationOptions",
+            "MigrationReport",
+            "MissingPicture",
+            "RollbackReport",
+        ),
+        "engine.upkeep.model_records",
     ),
     **dict.fromkeys(
         (

@@ -31,6 +31,7 @@ COMMANDS = (
     CommandEntry("status", "Show what is indexed, and what failed.", CATALOGUE),
     CommandEntry("info", "Show what is known of one picture.", CATALOGUE),
     CommandEntry("remove", "Forget a file or folder; the files stay.", CATALOGUE),
+    CommandEntry("migrate", "Change the model of an index, or go back.", CATALOGUE),
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),

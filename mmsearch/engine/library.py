@@ -262,6 +262,17 @@ class Library(Closing):
         """
         return self._factory.roll_back()
 
+    def droppable_model(self, model: str | None = None) -> str:
+        """The model that `drop_space` would take out.
+
+        Raises:
+            QueryError, CatalogueError: As `drop_space`.
+        """
+        from mmsearch.engine.upkeep.model_return import space_to_drop
+
+        with self._factory.catalogues.lease() as catalogue:
+            return space_to_drop(catalogue, model).space.name
+
     def drop_space(self, model: str | None = None) -> DroppedSpace:
         """Take a model's embeddings, region features and vector files out of the index.
 
