@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from mmsearch.engine.upkeep.findings import UpkeepListener as UpkeepListener
     from mmsearch.engine.upkeep.findings import VerifyOptions as VerifyOptions
     from mmsearch.engine.upkeep.findings import VerifyReport as VerifyReport
+    from mmsearch.engine.upkeep.model_records import DroppedSpace as DroppedSpace
+    from mmsearch.engine.upkeep.model_records import MigrationOptions as MigrationOptions
+    from mmsearch.engine.upkeep.model_records import MigrationReport as MigrationReport
+    from mmsearch.engine.upkeep.model_records import MissingPicture as MissingPicture
+    from mmsearch.engine.upkeep.model_records import RollbackReport as RollbackReport
     from mmsearch.errors import CatalogueError as CatalogueError
     from mmsearch.errors import ConfigError as ConfigError
     from mmsearch.errors import DatasetError as DatasetError
@@ -106,6 +111,16 @@ _HOMES = {
             "VerifyReport",
         ),
         "engine.upkeep.findings",
+    ),
+    **dict.fromkeys(
+        (
+            "DroppedSpace",
+            "MigrationOptions",
+            "MigrationReport",
+            "MissingPicture",
+            "RollbackReport",
+        ),
+        "engine.upkeep.model_records",
     ),
     **dict.fromkeys(
         (

@@ -72,9 +72,13 @@ def fake_space(name: str = "fake", seed: str = "") -> Space:
 
 @dataclass(slots=True)
 class FakeDualEncoder:
-    """A `DualEncoder` of mean colours and colour words; counts what it is asked for."""
+    """A `DualEncoder` of mean colours and colour words; counts what it is asked for.
+
+    `weights` of red, green and blue make another model of it: scores in its space are others.
+    """
 
     space: Space = field(default_factory=fake_space)
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     n_images: int = 0
     n_texts: int = 0
 
@@ -83,12 +87,13 @@ class FakeDualEncoder:
         assert images.dtype == np.uint8
         assert images.shape[1:] == (self.space.input.height, self.space.input.width, 3)
         self.n_images += len(images)
-        return _rows([_embed(image.mean((0, 1)), image.tobytes(), 0.05) for image in images])
+        rows = [_embed(image.mean((0, 1)), image.tobytes(), 0.05) for image in images]
+        return _rows([_weighted(row, self.weights) for row in rows])
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Mean of the colours a text names, and a part that depends on its other words."""
         self.n_texts += len(texts)
-        return _rows([_embed_text(text) for text in texts])
+        return _rows([_weighted(_embed_text(text), self.weights) for text in texts])
 
 
 @dataclass(slots=True)
@@ -246,6 +251,13 @@ def _embed(colour: np.ndarray, identity: bytes, share: float) -> np.ndarray:
     other *= share / np.linalg.norm(other)
     row = np.concatenate([centred / np.sqrt(N_COLOUR_DIMS), other])
     return np.asarray(row / np.linalg.norm(row), np.float32)
+
+
+def _weighted(row: np.ndarray, weights: tuple[float, float, float]) -> np.ndarray:
+    """An embedding `(d,)` with its colours weighted, normalised again."""
+    weighted = row.astype(np.float64)
+    weighted[:N_COLOUR_DIMS] *= weights
+    return np.asarray(weighted / np.linalg.norm(weighted), np.float32)
 
 
 def _embed_text(text: str) -> np.ndarray:

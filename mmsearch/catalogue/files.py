@@ -18,6 +18,7 @@ from mmsearch.catalogue.roots import Roots
 from mmsearch.types import RegionProjection, Space
 
 PAGE_LENGTH = 20_000
+_ONLINE = "r.online"
 _EMBEDDED = (
     "EXISTS (SELECT 1 FROM image_embeddings e WHERE e.item_id = c.content_id "
     "AND e.space_id = (SELECT space_id FROM spaces WHERE digest = ?))"
@@ -78,25 +79,32 @@ class Files(Roots):
         )
         return tuple(row[0] for row in rows)
 
-    def contents_without_embedding(self, space: Space) -> Iterator[PendingContent]:
-        """Pictures on line that lack an embedding in a space, each at its lowest media id."""
-        return self._pending(f"NOT {_EMBEDDED}", (space.digest,))
+    def contents_without_embedding(
+        self, space: Space, *, offline: bool = False
+    ) -> Iterator[PendingContent]:
+        """Pictures that lack an embedding in a space, each at its lowest media id.
+
+        Those on line only; with `offline` those of folders that are missing too.
+        """
+        online = "1" if offline else _ONLINE
+        return self._pending(f"{online} AND NOT {_EMBEDDED}", (space.digest,))
 
     def contents_without_regions(
         self, space: Space, projection: RegionProjection
     ) -> Iterator[PendingContent]:
         """Pictures on line that a space embeds, but whose regions are not known; likewise."""
         return self._pending(
-            f"{_EMBEDDED} AND NOT {_HAS_REGIONS}", (space.digest, projection.digest, space.digest)
+            f"{_ONLINE} AND {_EMBEDDED} AND NOT {_HAS_REGIONS}",
+            (space.digest, projection.digest, space.digest),
         )
 
     def _pending(self, condition: str, parameters: tuple[str, ...]) -> Iterator[PendingContent]:
-        """Pictures on line for which `condition` on contents `c` holds, in pages."""
+        """Pictures for which `condition` on contents `c` and roots `r` holds, in pages."""
         after = 0
         while rows := self._db.read(
             "SELECT m.content_id, min(m.media_id), m.root_id, m.path, r.path AS root, c.digest, "  # noqa: S608 - two fixed conditions
             "m.size_bytes, m.mtime_ns FROM contents c JOIN media m USING (content_id) "
-            f"JOIN roots r USING (root_id) WHERE r.online AND c.content_id > ? AND {condition} "
+            f"JOIN roots r USING (root_id) WHERE c.content_id > ? AND {condition} "
             "GROUP BY c.content_id ORDER BY c.content_id LIMIT ?",
             (after, *parameters, PAGE_LENGTH),
         ):
@@ -123,6 +131,19 @@ class Files(Roots):
 
         with self._db.write() as connection:
             return write_batch(connection, batch)
+
+    def put_embeddings(self, batch: CatalogueBatch) -> int:
+        """Commit the embeddings and regions of a batch, nothing else of it; how many pictures.
+
+        Files whose bytes are unknown here are passed over, and no file's row changes.
+
+        Raises:
+            CatalogueError: As `apply`.
+        """
+        from mmsearch.catalogue.writing import write_embeddings
+
+        with self._db.write() as connection:
+            return write_embeddings(connection, batch)
 
     def remove_orphans(self) -> int:
         """Drop contents that no file has any more, with their embeddings; how many.

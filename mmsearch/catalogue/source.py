@@ -16,6 +16,7 @@ import numpy as np
 from mmsearch.catalogue.checksums import checked_blobs, checked_columns
 from mmsearch.catalogue.database import Database
 from mmsearch.catalogue.encoding import blob_bytes, from_blobs
+from mmsearch.catalogue.schema_version import MODEL_CHANGES_SINCE
 from mmsearch.protocols import EmbeddingChanges
 from mmsearch.types import Ids, Modality
 
@@ -62,12 +63,14 @@ class CatalogueSource:
     def can_replay_from(self, generation: int) -> bool:
         """Whether all changes after `generation` are still known (deletions included).
 
-        False for a generation that this catalogue never had: a file of its predecessor.
+        False for a generation that this catalogue never had: a file of its predecessor; and for
+        one from before this space was added: a file of the same space, dropped meanwhile.
         """
         if generation == 0:
             return True
         row = self._db.read("SELECT generation, replay_floor FROM meta")[0]
-        return bool(row["replay_floor"] <= generation <= row["generation"])
+        oldest = max(row["replay_floor"], self._added_in())
+        return bool(oldest <= generation <= row["generation"])
 
     def changes_since(self, generation: int) -> Iterator[EmbeddingChanges]:
         """Changes after `generation` in bounded runs, oldest first; 0 replays everything.
@@ -100,6 +103,12 @@ class CatalogueSource:
             if complete:
                 return
         yield EmbeddingChanges(_ids([]), _ids([]), from_blobs([], self._dim), end)
+
+    def _added_in(self) -> int:
+        """The generation in which this space was added; 0 where the schema does not tell."""
+        if self._db.number("PRAGMA user_version") < MODEL_CHANGES_SINCE:
+            return 0
+        return self._db.number("SELECT since FROM spaces WHERE space_id = ?", (self._space_id,))
 
     def _page(self, after: tuple[int, int], end: int) -> list[sqlite3.Row]:
         return self._db.read(

@@ -46,7 +46,7 @@ class Spaces(Regions):
         with_regions = self._region_counts()
         return [
             SpaceRecord(
-                space=_space(row),
+                space=space_of(row),
                 n_images=row["images"],
                 n_captions=row["texts"],
                 is_default=bool(row["is_default"]),
@@ -57,29 +57,14 @@ class Spaces(Regions):
 
     def known_spaces(self) -> list[Space]:
         """All spaces, in the order they were added; cheap, as nothing is counted."""
-        return [_space(row) for row in self._db.read("SELECT * FROM spaces ORDER BY space_id")]
+        return [space_of(row) for row in self._db.read("SELECT * FROM spaces ORDER BY space_id")]
 
     def default_space(self) -> Space | None:
         """The space that queries use when none is named; None in a catalogue without spaces."""
         rows = self._db.read(
             "SELECT * FROM spaces WHERE space_id = (SELECT default_space_id FROM meta)"
         )
-        return _space(rows[0]) if rows else None
-
-    def set_default_space(self, key: str) -> None:
-        """Make the space of this key the default.
-
-        Raises:
-            CatalogueError: There is no such space here.
-        """
-        chosen = [record.space for record in self.spaces() if record.space.key == key]
-        if not chosen:
-            raise CatalogueError(f"catalogue {self._db.path} has no space {key}: index with it")
-        with self._db.write() as connection:
-            connection.exec_driver_sql(
-                "UPDATE meta SET default_space_id = (SELECT space_id FROM spaces WHERE digest = ?)",
-                (chosen[0].digest,),
-            )
+        return space_of(rows[0]) if rows else None
 
     def source(self, space: Space, modality: Modality) -> EmbeddingSource:
         """What a vector index of one space and modality must hold."""
@@ -153,6 +138,7 @@ def _insert_space(connection: Connection, space: Space) -> None:
         "resize_mode": space.input.resize_mode.value,
         "interpolation": space.input.interpolation,
         "fill": json.dumps(space.input.fill),
+        "since": connection.exec_driver_sql("SELECT generation FROM meta").scalar_one(),
     }
     connection.execute(insert(spaces).values(row).on_conflict_do_nothing())
     connection.exec_driver_sql(
@@ -162,8 +148,8 @@ def _insert_space(connection: Connection, space: Space) -> None:
     )
 
 
-def _space(row: sqlite3.Row) -> Space:
-    """The space of a row.
+def space_of(row: sqlite3.Row) -> Space:
+    """The space of a row of `spaces`.
 
     Raises:
         CatalogueError: The row is damaged.

@@ -10,10 +10,11 @@ from mmsearch.catalogue.captions import Captions
 from mmsearch.catalogue.database import Database, open_database
 from mmsearch.catalogue.facets import FacetCounts
 from mmsearch.catalogue.soundness import Soundness
+from mmsearch.catalogue.space_changes import SpaceChanges
 from mmsearch.closing import Closing
 
 
-class Catalogue(FacetCounts, Captions, Soundness, Closing):
+class Catalogue(FacetCounts, Captions, Soundness, SpaceChanges, Closing):
     """The truth of an index: roots, files, captions, spaces, embeddings, failures.
 
     Several processes may read and write one at the same time. One object serves one thread at a

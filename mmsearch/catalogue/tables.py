@@ -128,9 +128,13 @@ spaces = Table(
     Column("resize_mode", TEXT, nullable=False),
     Column("interpolation", TEXT, nullable=False),
     Column("fill", TEXT, nullable=False),
+    # The generation it was added in: a vector file of an earlier one is of a space that was
+    # dropped, and misses what was removed while it was away.
+    Column("since", Integer, nullable=False, server_default="0"),
     Index(
         "ix_spaces_copy",
         *("name", "dim", "input_height", "input_width", "resize_mode", "interpolation", "fill"),
+        "since",
     ),
     sqlite_autoincrement=True,
 )
@@ -218,6 +222,12 @@ meta = Table(
     Column("generation", Integer, nullable=False),
     Column("replay_floor", Integer, nullable=False),
     Column("default_space_id", ForeignKey("spaces.space_id", ondelete="SET NULL")),
+    # No foreign key, which SQLite cannot add to a table: ids are never used twice, so that of a
+    # dropped space names none.
+    Column("previous_space_id", Integer),
     CheckConstraint("only_row = 1", name="one_row"),
-    Index("ix_meta_copy", "generation", "replay_floor", "default_space_id"),
+    Index(
+        "ix_meta_copy",
+        *("generation", "replay_floor", "default_space_id", "previous_space_id"),
+    ),
 )

@@ -52,6 +52,15 @@ def write_batch(connection: Connection, batch: CatalogueBatch) -> BatchResult:
     )
 
 
+def write_embeddings(connection: Connection, batch: CatalogueBatch) -> int:
+    """Write what was made of known bytes inside the caller's transaction; of how many pictures."""
+    known = _known_contents(connection, batch.files)
+    entries = [entry for entry in batch.files if entry.digest in known]
+    _write_embeddings(connection, batch.space, entries, known)
+    _write_regions(connection, batch, entries, known)
+    return len({entry.digest for entry in entries if entry.embedding is not None})
+
+
 def space_row(connection: Connection, space: Space) -> int:
     """The id of a space.
 
@@ -114,6 +123,11 @@ def _write_contents(connection: Connection, entries: Sequence[FileEntry]) -> dic
     ]
     if rows:
         connection.execute(insert(contents).on_conflict_do_nothing(), rows)
+    return _known_contents(connection, entries)
+
+
+def _known_contents(connection: Connection, entries: Sequence[FileEntry]) -> dict[str, int]:
+    """Content ids by digest, of the entries whose bytes are known."""
     known: dict[str, int] = {}
     for chunk in chunked(sorted({entry.digest for entry in entries})):
         found = connection.execute(

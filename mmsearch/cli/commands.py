@@ -34,6 +34,7 @@ COMMANDS = (
     CommandEntry("remove", "Forget a file or folder; the files stay.", CATALOGUE),
     CommandEntry("verify", "Check an index for damage, and its pictures.", UPKEEP),
     CommandEntry("repair", "Mend what 'mmsearch verify' finds, where that is possible.", UPKEEP),
+    CommandEntry("migrate", "Change the model of an index, or go back.", UPKEEP),
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from mmsearch.engine.records import LibraryStatus, MediaInfo
     from mmsearch.engine.upkeep.findings import Finding, RepairReport, VerifyReport
+    from mmsearch.engine.upkeep.model_records import DroppedSpace, MigrationReport, RollbackReport
     from mmsearch.types import CaptionHit, Failure, Hit, IndexSummary, MediaRecord, Space
 
 Json: TypeAlias = dict[str, object]
@@ -174,6 +175,30 @@ def repair_json(report: RepairReport) -> Json:
 def removed_json(path: Path, removed: int) -> Json:
     """What `remove` did with one path."""
     return {"path": str(path), "removed": removed}
+
+
+def migration_json(report: MigrationReport) -> Json:
+    """What a change of the model did, and the pictures that are missing."""
+    return {
+        "model": report.model,
+        "previous": report.previous,
+        "images": report.n_images,
+        "captions": report.n_captions,
+        "missing": [{"path": str(one.path), "reason": one.reason} for one in report.missing],
+        "default": report.is_default,
+        "interrupted": report.interrupted,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def rollback_json(report: RollbackReport) -> Json:
+    """Which model questions use again."""
+    return {"model": report.model, "replaced": report.replaced, "missing": report.n_missing}
+
+
+def dropped_json(dropped: DroppedSpace) -> Json:
+    """Which model was taken out, in embeddings."""
+    return {"model": dropped.model, "images": dropped.n_images, "captions": dropped.n_captions}
 
 
 def _with_rerank(shape: Json, hit: Hit | CaptionHit) -> Json:

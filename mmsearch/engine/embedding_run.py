@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
     from mmsearch.engine.diff import PendingFile
+    from mmsearch.engine.pipeline import BatchSink
     from mmsearch.engine.processes import Processes
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.engine.tally import Tally
@@ -44,7 +44,7 @@ class EmbeddingRun:
     settings: Settings
     processes: Processes
     limits: Callable[[], DecodeLimits]
-    catalogue: Catalogue
+    sink: BatchSink
     space: Space
     encoder: RunEncoder
     progress: ProgressListener
@@ -68,7 +68,7 @@ class EmbeddingRun:
         with self.processes.start_pool(self.space.input, self.limits(), workers) as pool:
             parts = PipelineParts(
                 decoder=pool,
-                sink=self.catalogue,
+                sink=self.sink,
                 space=self.space,
                 load=self.encoder.load,
                 load_regions=self.encoder.load_regions,

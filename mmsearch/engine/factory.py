@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from mmsearch.engine.catalogues import Catalogues
 from mmsearch.engine.encoder_models import EncoderModels
 from mmsearch.engine.library import Library
-from mmsearch.engine.model_choice import (
-    becomes_default,
-    space_to_index,
-    space_to_query,
-)
+from mmsearch.engine.model_choice import becomes_default, space_to_index
 from mmsearch.engine.once import Once
 from mmsearch.engine.processes import Processes, StartPool, start_decode_pool
+from mmsearch.engine.questions import QuestionParts, Questions
 from mmsearch.engine.recent import Recent
 from mmsearch.engine.reranker_models import NoRerankers, RerankerModels
 from mmsearch.engine.space_encoders import SpaceEncoders
@@ -28,29 +25,18 @@ if TYPE_CHECKING:
 
     from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
-    from mmsearch.engine.corpora import Corpus
     from mmsearch.engine.embedding_run import EmbeddingRun, RunEncoder
     from mmsearch.engine.indexer import Indexer
     from mmsearch.engine.model_choice import Models
+    from mmsearch.engine.pipeline import BatchSink
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.engine.reranker_models import Rerankers
-    from mmsearch.engine.retrieval import Retriever
-    from mmsearch.engine.searcher import Searcher
+    from mmsearch.engine.upkeep.model_change import Migration
+    from mmsearch.engine.upkeep.model_records import MigrationOptions, RollbackReport
     from mmsearch.media.limits import DecodeLimits
     from mmsearch.media.pictures import PictureReader
-    from mmsearch.protocols import DualEncoder, RegionEncoder
-    from mmsearch.rerank import RerankerSource
-    from mmsearch.types import (
-        CaptionRecord,
-        Facets,
-        InputSpec,
-        MediaRecord,
-        RegionProjection,
-        Space,
-    )
-    from mmsearch.vectors import FaissIndex
-
-Row = TypeVar("Row")
+    from mmsearch.protocols import RegionEncoder
+    from mmsearch.types import Facets, InputSpec, MediaRecord, RegionProjection, Space
 
 CATALOGUE_NAME = "catalogue.sqlite3"
 
@@ -121,10 +107,18 @@ class Factory:
         self._processes = processes
         self.rerankers = SpaceRerankers(models, rerankers, self._indexed_pixels)
         self._encoders = SpaceEncoders(models, settings.index_dir / "vectors")
-        self._picture_retrievers: Once[str, Retriever[MediaRecord]] = Once()
-        self._caption_retrievers: Once[str, Retriever[CaptionRecord]] = Once()
         self._pictures: Once[None, PictureReader] = Once()
         self._facets: Recent[int, Facets] = Recent(1)
+        self.questions = Questions(
+            QuestionParts(
+                settings=settings,
+                catalogues=self.catalogues,
+                models=models,
+                encoders=self._encoders,
+                rerankers=self.rerankers,
+                pictures=self.pictures,
+            )
+        )
 
     @contextmanager
     def indexer(
@@ -135,7 +129,6 @@ class Factory:
         `rerank_features`: whether pictures get their region features; None: if they are of use.
         """
         from mmsearch.engine.indexer import Indexer, IndexerParts
-        from mmsearch.engine.vector_files import save_vectors
 
         # The models first: a misspelt name is not to leave an empty index behind.
         space = self._space_to_index()
@@ -146,50 +139,55 @@ class Factory:
             if replaces_default:
                 catalogue.set_default_space(space.key)
             run = self._embedding_run(catalogue, space, projection, progress)
-
-            def save() -> None:
-                save_vectors(catalogue, self.settings.index_dir, space)
-                catalogue.checkpoint()
-
             parts = IndexerParts(
                 catalogue=catalogue,
                 space=space,
                 projection=projection,
                 embed=run.embed,
                 load=run.load,
-                save_vectors=save,
+                save_vectors=lambda: self._save_vectors(catalogue, space),
                 progress=progress,
             )
             yield Indexer(parts)
 
     @contextmanager
-    def searcher(self) -> Iterator[Searcher]:
-        """A searcher, for the calling thread, in the space that the settings ask for."""
-        from mmsearch.engine.corpora import Captions, Pictures
-        from mmsearch.engine.searcher import Searcher, SearcherParts
+    def migration(
+        self, progress: ProgressListener, options: MigrationOptions
+    ) -> Iterator[Migration]:
+        """What embeds all there is for another model, whose space is registered.
 
+        Raises:
+            ModelError: There is no such model.
+            CatalogueError: There is no index yet.
+        """
+        from mmsearch.engine.upkeep.model_change import EmbeddingSink, Migration, MigrationParts
+
+        space = self._models.space(options.model)
+        projection = self.rerankers.projection_to_index(space)
         with self.catalogues.lease() as catalogue:
-            space = self._space_to_query(catalogue)
-            parts = SearcherParts(
+            catalogue.add_space(space)
+            sink = EmbeddingSink(catalogue)
+            run = self._embedding_run(sink, space, projection, progress)
+            parts = MigrationParts(
                 catalogue=catalogue,
                 space=space,
-                load_encoder=lambda: self._encoders.shared(space),
-                everyday=lambda: self._encoders.everyday(space),
-                pixels=lambda source: self.pictures().pixels(source, space.input),
-                pictures=self._retriever(space, Pictures(), self._picture_retrievers),
-                captions=self._retriever(space, Captions(), self._caption_retrievers),
-                reranker=lambda: self.rerankers.get(space),
+                projection=projection,
+                sink=sink,
+                run=run,
+                save_vectors=lambda: self._save_vectors(catalogue, space),
             )
-            yield Searcher(parts)
+            yield Migration(parts)
+
+    def roll_back(self) -> RollbackReport:
+        """Make the space before the present default the default again."""
+        from mmsearch.engine.upkeep.model_return import roll_back
+
+        with self.catalogues.lease() as catalogue:
+            return roll_back(catalogue, self._models, self.settings.index)
 
     def pictures(self) -> PictureReader:
         """What reads single pictures: this process, or workers where the library is to serve."""
         return self._pictures.get(None, self._start_pictures)
-
-    def reranker_to_query(self) -> RerankerSource | None:
-        """The reranker of the space that questions are asked in."""
-        with self.catalogues.lease() as catalogue:
-            return self.rerankers.source(self._space_to_query(catalogue))
 
     def facets(self) -> Facets:
         """The catalogue's facets, counted once a generation."""
@@ -201,8 +199,7 @@ class Factory:
         for pictures in self._pictures.clear():
             pictures.close()
         self.catalogues.close()
-        self._picture_retrievers.clear()
-        self._caption_retrievers.clear()
+        self.questions.clear()
         self.rerankers.clear()
         self._encoders.clear()
 
@@ -216,8 +213,12 @@ class Factory:
             memory_mb=self.settings.decode_memory_mb,
         )
 
-    def _space_to_query(self, catalogue: Catalogue) -> Space:
-        return space_to_query(catalogue, self._models, self.settings.model, self.settings.index)
+    def _save_vectors(self, catalogue: Catalogue, space: Space) -> None:
+        """Bring the vector files of a space up to the catalogue, and that into its file."""
+        from mmsearch.engine.vector_files import save_vectors
+
+        save_vectors(catalogue, self.settings.index_dir, space)
+        catalogue.checkpoint()
 
     def _space_to_index(self) -> Space:
         asked, index = self.settings.model, self.settings.index
@@ -238,29 +239,9 @@ class Factory:
 
         return self.pictures().pixels(indexed_bytes(media, self._limits), spec)
 
-    def _retriever(
-        self, space: Space, corpus: Corpus[Row], known: Once[str, Retriever[Row]]
-    ) -> Retriever[Row]:
-        """What searches a corpus in `space`, following the catalogue."""
-
-        def make() -> Retriever[Row]:
-            from mmsearch.engine.retrieval import Retriever, RetrieverParts
-            from mmsearch.engine.vector_files import open_vectors
-
-            def load_index(catalogue: Catalogue) -> FaissIndex:
-                return open_vectors(catalogue, self.settings.index_dir, space, corpus.modality)
-
-            def load_encoder() -> DualEncoder:
-                return self._encoders.shared(space)
-
-            parts = RetrieverParts(self.catalogues, space, corpus, load_encoder, load_index)
-            return Retriever(parts)
-
-        return known.get(space.digest, make)
-
     def _embedding_run(
         self,
-        catalogue: Catalogue,
+        sink: BatchSink,
         space: Space,
         projection: RegionProjection | None,
         progress: ProgressListener,
@@ -272,7 +253,7 @@ class Factory:
             settings=self.settings,
             processes=self._processes,
             limits=lambda: self._limits,
-            catalogue=catalogue,
+            sink=sink,
             space=space,
             encoder=self._run_encoder(space, projection),
             progress=progress,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from mmsearch.catalogue import Catalogue, CatalogueBatch, FileEntry
 from mmsearch.engine.captions import FileLookup, add_captions, embed_captions
-from mmsearch.engine.diff import Need, PendingFile, ScopeDiff
+from mmsearch.engine.diff import PendingFile, ScopeDiff
+from mmsearch.engine.incomplete import file_of, incomplete_contents
 from mmsearch.engine.moves import settle_known
 from mmsearch.engine.scopes import Absent, Scope, find_scopes
 from mmsearch.engine.survey import Survey, known_files, survey
@@ -24,7 +25,7 @@ from mmsearch.engine.tally import Tally
 from mmsearch.media.digest import digest_file
 
 if TYPE_CHECKING:
-    from mmsearch.catalogue import KnownFile, PendingContent
+    from mmsearch.catalogue import KnownFile
     from mmsearch.datasets import CaptionData
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.media.scan import ScanOptions
@@ -149,7 +150,7 @@ class Indexer:
         self, diffs: Sequence[ScopeDiff], pending: Sequence[PendingFile]
     ) -> list[PendingFile]:
         """Known pictures, anywhere, that lack something of this space and that did not fail."""
-        contents = self._incomplete_contents()
+        contents = list(incomplete_contents(self._catalogue, self._space, self._parts.projection))
         if not contents:
             return []
         skipped = {(file.root_id, file.relative) for file in pending}
@@ -161,26 +162,10 @@ class Indexer:
         for need, content in contents:
             if (content.root_id, content.relative) in skipped:
                 continue
-            file = PendingFile(
-                need=need,
-                root_id=content.root_id,
-                relative=content.relative,
-                path=content.path,
-                size_bytes=content.size_bytes,
-                mtime_ns=content.mtime_ns,
-            )
+            file = file_of(need, content)
             files.append(file)
             self._tally.unchanged -= any(_holds(scope, file) for scope in scopes)
         return files
-
-    def _incomplete_contents(self) -> list[tuple[Need, PendingContent]]:
-        """Pictures that this space does not embed yet, and those it has no regions of."""
-        missing = self._catalogue.contents_without_embedding(self._space)
-        contents = [(Need.EMBEDDING, content) for content in missing]
-        if self._parts.projection is not None:
-            missing = self._catalogue.contents_without_regions(self._space, self._parts.projection)
-            contents += [(Need.REGIONS, content) for content in missing]
-        return contents
 
     def _remove(self, seen: Survey, vanished: set[int]) -> None:
         """Drop rows whose file left and failures of files that are gone."""

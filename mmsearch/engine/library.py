@@ -18,23 +18,18 @@ from mmsearch.engine.records import (
     RerankerStatus,
 )
 from mmsearch.engine.request import DEFAULT_RERANKED, PreparedPicture, QueryOptions, QueryRequest
+from mmsearch.engine.upkeep.library_upkeep import Upkeep
 from mmsearch.errors import QueryError
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
     from mmsearch.engine.factory import Factory
-    from mmsearch.engine.upkeep.findings import (
-        RepairReport,
-        UpkeepListener,
-        VerifyOptions,
-        VerifyReport,
-    )
     from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary
 
 _DEFAULTS = IndexOptions()
 
 
-class Library(Closing):
+class Library(Upkeep, Closing):
     """One index. Use it in a `with` block, or close it.
 
     It serves many threads at once, and several processes may use one index together: each
@@ -118,8 +113,7 @@ class Library(Closing):
         Raises:
             QueryError, CatalogueError, SpaceMismatchError: As `query`.
         """
-        with self._factory.searcher() as searcher:
-            return searcher.images(request)
+        return self._factory.questions.ask(lambda searcher: searcher.images(request), request)
 
     def answer_captions(self, request: QueryRequest) -> CaptionAnswer:
         """What `query_captions` finds, with what may be said of the search as a whole.
@@ -127,8 +121,7 @@ class Library(Closing):
         Raises:
             QueryError, CatalogueError, SpaceMismatchError: As `query`.
         """
-        with self._factory.searcher() as searcher:
-            return searcher.captions(request)
+        return self._factory.questions.ask(lambda searcher: searcher.captions(request), request)
 
     def prepare_picture(self, data: bytes) -> PreparedPicture:
         """The bytes of a picture file as an `image` to ask with, embedded once.
@@ -137,8 +130,7 @@ class Library(Closing):
             MediaError: It is no picture, damaged or over a limit; the message is the reason.
             CatalogueError, SpaceMismatchError: As `query`.
         """
-        with self._factory.searcher() as searcher:
-            return searcher.prepare(data)
+        return self._factory.questions.ask(lambda searcher: searcher.prepare(data))
 
     def media(self, media_id: int) -> MediaInfo:
         """What is known of a catalogued file: as `info`, by its id.
@@ -210,7 +202,7 @@ class Library(Closing):
             CatalogueError, SpaceMismatchError: As `query`.
             ModelError: The reranker that the settings name is none, or is of another model.
         """
-        source = self._factory.reranker_to_query()
+        source = self._factory.questions.reranker()
         if source is None:
             return None
         name = "/".join(source.directory.parts[-2:])
@@ -236,44 +228,6 @@ class Library(Closing):
 
         with self._factory.catalogues.lease() as catalogue:
             return media_info(catalogue, path)
-
-    def verify(
-        self,
-        options: VerifyOptions | None = None,
-        progress: UpkeepListener | None = None,
-    ) -> VerifyReport:
-        """What is wrong with the index, if anything: the whole of it is read, nothing is changed.
-
-        Args:
-            options: How the picture files are checked; None: a sample of them is read whole.
-            progress: Told what happens, in the calling thread.
-
-        Raises:
-            CatalogueError: There is no index yet, or its catalogue cannot even be opened.
-        """
-        from mmsearch.engine.upkeep.findings import SilentUpkeep, VerifyOptions
-        from mmsearch.engine.upkeep.verification import verify
-
-        with self._factory.catalogues.lease() as catalogue:
-            folder = self.settings.index_dir
-            return verify(catalogue, folder, options or VerifyOptions(), progress or SilentUpkeep())
-
-    def repair(self, progress: UpkeepListener | None = None) -> RepairReport:
-        """Mend what can be mended without the pictures, and tell what that was.
-
-        Vector files that differ from the catalogue are rebuilt; damaged embeddings and region
-        features are dropped, and the next `index` makes them anew.
-
-        Raises:
-            CatalogueError: There is no index yet; or SQLite finds its catalogue damaged, which is
-                then left alone.
-            VectorIndexError: A vector file cannot be written.
-        """
-        from mmsearch.engine.upkeep.findings import SilentUpkeep
-        from mmsearch.engine.upkeep.repair import repair
-
-        with self._factory.catalogues.lease() as catalogue:
-            return repair(catalogue, self.settings.index_dir, progress or SilentUpkeep())
 
     def close(self) -> None:
         """Close the catalogue, end worker processes, let go of the model; twice is harmless."""

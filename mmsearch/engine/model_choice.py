@@ -46,11 +46,17 @@ def space_to_index(
     default = None if catalogue is None else catalogue.default_space()
     if default is None:
         return models.space(models.default_name())
-    return _unchanged(models, default, index)
+    return unchanged(models, default, index)
 
 
-def space_to_query(catalogue: Catalogue, models: Models, asked: str | None, index: str) -> Space:
+def space_to_query(
+    catalogue: Catalogue, models: Models, asked: str | None, index: str, prepared: str | None = None
+) -> Space:
     """The space to search in: that of the model asked for, else the index's default.
+
+    `prepared` is the digest of the space that the question's picture was embedded in before, None
+    without one: where that was the default before the present one, a question that names no model
+    is asked there. So an upload outlives a change of the model.
 
     Raises:
         CatalogueError: The index holds no embeddings at all.
@@ -61,7 +67,11 @@ def space_to_query(catalogue: Catalogue, models: Models, asked: str | None, inde
     if default is None:
         raise CatalogueError(f"index '{index}' is empty: add pictures with 'mmsearch index PATH'")
     if asked is None:
-        return _unchanged(models, default, index)
+        if prepared is not None and prepared != default.digest:
+            previous = catalogue.previous_space()
+            if previous is not None and previous.digest == prepared:
+                return unchanged(models, previous, index)
+        return unchanged(models, default, index)
     space = models.space(asked)
     held = catalogue.known_spaces()
     if all(other.digest != space.digest for other in held):
@@ -95,8 +105,13 @@ def still_of(space: Space, encoder: Encoder) -> Encoder:
     return encoder
 
 
-def _unchanged(models: Models, space: Space, index: str) -> Space:
-    """`space`, if its model still has the weights it had."""
+def unchanged(models: Models, space: Space, index: str) -> Space:
+    """`space`, if its model still has the weights it had.
+
+    Raises:
+        ModelError: There is no such model any more.
+        SpaceMismatchError: Its weights are others now.
+    """
     if models.space(space.name).digest != space.digest:
         raise SpaceMismatchError(
             f"the weights of model '{space.name}' have changed since index '{index}' was built: "

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -134,7 +135,7 @@ class EmbeddingPipeline:
         if decoded.pixels is not None and decoded.digest not in self._digests:
             self._digests.add(decoded.digest)
             batch.pictures.append(len(batch.files))
-        elif decoded.pixels is None and _is_gone(file):
+        elif decoded.pixels is None and is_gone(file.path):
             self._done += 1
             return
         batch.files.append((file, decoded))
@@ -254,10 +255,10 @@ def _failure(file: PendingFile, decoded: DecodedFile) -> FailureEntry:
     )
 
 
-def _is_gone(file: PendingFile) -> bool:
-    """Whether the file vanished since the scan: that is no failure, the next run sees it."""
+def is_gone(path: Path) -> bool:
+    """Whether a file vanished since it was seen: that is no failure, the next run sees it."""
     try:
-        file.path.stat()
+        path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_OF_A_SPACE = re.compile(r"[0-9a-f]{16}-")
 _WORTH_SAVING = 0.1
 """A searcher saves what it replayed when that is more than this share of the index."""
 
@@ -69,6 +72,21 @@ def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Mo
     index = FaissIndex(path, space.dim)
     index.catch_up(catalogue.source(space, modality))
     index.save(replace=True)
+
+
+def drop_strange_vectors(index_dir: Path, spaces: Sequence[Space]) -> None:
+    """Remove the vector files of all spaces but these, and what else is derived from such a space.
+
+    A file that cannot be removed costs room, no more: were its space to come back, it is too old.
+    """
+    known = {space.key for space in spaces}
+    for file in (index_dir / "vectors").glob("?*-*"):
+        if file.name.partition("-")[0] in known or not _OF_A_SPACE.match(file.name):
+            continue
+        try:
+            file.unlink()
+        except OSError as exc:
+            logger.info("%s is not removed: %s", file, exc)
 
 
 def vector_size_bytes(index_dir: Path, space: Space) -> int:

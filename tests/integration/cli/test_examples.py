@@ -12,6 +12,7 @@ import pytest
 
 from mmsearch.cli.commands import COMMANDS
 from tests.integration.cli.command import Mmsearch
+from tests.tiny_model import build_tiny_model
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEFAULT_MODEL = REPOSITORY / "mmsearch" / "models" / "mini" / "open_clip_config.json"
@@ -44,7 +45,10 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, model_cache: Path) -> Desk:
-    """The place the examples are written for, with the default model where it is there."""
+    """The place the examples are written for, with the default model where it is there.
+
+    `tuned` is another model, as if trained there.
+    """
     pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image")
     folder = tmp_path_factory.mktemp("desk")
     environment = {"MMSEARCH_HOME": str(folder / "home"), "MMSEARCH_CACHE": str(model_cache)}
@@ -56,6 +60,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, model_cache
     with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file", "caption"), *CAPTIONS.items()])
     assert mmsearch.run("index", "photos").code == 0
+    build_tiny_model(folder / "tuned", seed=7)
     return Desk(mmsearch)
 
 
@@ -98,12 +103,23 @@ def readme_commands(text: str) -> list[str]:
 
 def _check(line: str, desk: Desk) -> None:
     """Run one line of shell; it must succeed."""
+    _prepare(line, desk)
     done = desk.mmsearch.shell(line)
     assert done.code == 0, f"{line}: {done.notes}"
     _restore(line, desk)
 
 
+def _prepare(line: str, desk: Desk) -> None:
+    """Change the model first where an example is about what comes after that."""
+    if "--rollback" in line or "--drop-old" in line:
+        assert desk.mmsearch.run("-q", "migrate", "--to", "tuned").code == 0
+    if "--drop-old" in line:
+        assert desk.mmsearch.run("-q", "migrate", "--rollback").code == 0
+
+
 def _restore(line: str, desk: Desk) -> None:
-    """Bring back what an example removed."""
+    """Bring back what an example removed or changed."""
+    if "--to tuned" in line:
+        assert desk.mmsearch.run("-q", "migrate", "--rollback").code == 0
     if "remove" in line:
         assert desk.mmsearch.run("-q", "index", "photos").code == 0

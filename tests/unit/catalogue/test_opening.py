@@ -159,6 +159,8 @@ def as_schema(version: int, path: Path) -> Path:
         raw.execute(f"DROP INDEX {name}")
     for table in ("image_embeddings", "caption_embeddings", "region_features"):
         raw.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    raw.execute("ALTER TABLE meta DROP COLUMN previous_space_id")
+    raw.execute("ALTER TABLE spaces DROP COLUMN since")
     if version == 1:
         raw.executescript("DROP TABLE region_features; DROP TABLE region_projections")
     raw.execute("UPDATE alembic_version SET version_num = ?", (f"000{version}",))
@@ -212,6 +214,9 @@ def test_an_upgrade_that_fails_midway_leaves_the_catalogue_as_it_was(tmp_path):
     with Catalogue.open(path) as catalogue:
         assert catalogue.counts().files == 1
 
+        assert catalogue.previous_space() is None
+    assert schema(path) == schema(make(tmp_path / "new.sqlite3"))
+
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
@@ -230,6 +235,9 @@ def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
         "    assert len(c.embeddings_of(s, Modality.IMAGE, ids)) == 1\n"
         "    (run,) = c.source(s, Modality.IMAGE).changes_since(0)\n"
         "    assert run.ids.tolist() == ids.tolist()\n"
+        "    assert c.previous_space() is None\n"
+        "    source = c.source(s, Modality.IMAGE)\n"
+        "    assert source.can_replay_from(source.generation)\n"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,0 +1,35 @@
+"""Known pictures that lack something in a space, as files to read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mmsearch.engine.diff import Need, PendingFile
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue, PendingContent
+    from mmsearch.types import RegionProjection, Space
+
+
+def incomplete_contents(
+    catalogue: Catalogue, space: Space, projection: RegionProjection | None
+) -> Iterator[tuple[Need, PendingContent]]:
+    """Pictures on line that a space does not embed yet, and those it has no regions of."""
+    for content in catalogue.contents_without_embedding(space):
+        yield Need.EMBEDDING, content
+    if projection is not None:
+        for content in catalogue.contents_without_regions(space, projection):
+            yield Need.REGIONS, content
+
+
+def file_of(need: Need, content: PendingContent) -> PendingFile:
+    """The file to read such a picture from."""
+    return PendingFile(
+        need=need,
+        root_id=content.root_id,
+        relative=content.relative,
+        path=content.path,
+        size_bytes=content.size_bytes,
+        mtime_ns=content.mtime_ns,
+    )

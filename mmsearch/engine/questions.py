@@ -1,0 +1,136 @@
+"""Who answers questions: a searcher in the space that is the default when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from mmsearch.engine.model_choice import space_to_query
+from mmsearch.engine.once import Once
+from mmsearch.engine.request import PreparedPicture
+from mmsearch.errors import MmsearchError
+
+if TYPE_CHECKING:
+    from mmsearch.catalogue import Catalogue
+    from mmsearch.config import Settings
+    from mmsearch.engine.catalogues import Catalogues
+    from mmsearch.engine.corpora import Corpus
+    from mmsearch.engine.model_choice import Models
+    from mmsearch.engine.request import QueryRequest
+    from mmsearch.engine.retrieval import Retriever
+    from mmsearch.engine.searcher import Searcher
+    from mmsearch.engine.space_encoders import SpaceEncoders
+    from mmsearch.engine.space_rerankers import SpaceRerankers
+    from mmsearch.media.pictures import PictureReader
+    from mmsearch.protocols import DualEncoder
+    from mmsearch.rerank import RerankerSource
+    from mmsearch.types import CaptionRecord, MediaRecord, Space
+    from mmsearch.vectors import FaissIndex
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionParts:
+    """What questions are answered with; `pictures` gives what reads single pictures."""
+
+    settings: Settings
+    catalogues: Catalogues
+    models: Models
+    encoders: SpaceEncoders
+    rerankers: SpaceRerankers
+    pictures: Callable[[], PictureReader]
+
+
+class Questions:
+    """Answers each question from one space only; thread-safe.
+
+    Which one that is, is looked up for each: another process may make another one the default.
+    """
+
+    def __init__(self, parts: QuestionParts) -> None:
+        self._parts = parts
+        self._pictures: Once[str, Retriever[MediaRecord]] = Once()
+        self._captions: Once[str, Retriever[CaptionRecord]] = Once()
+
+    def ask(
+        self, work: Callable[[Searcher], Result], request: QueryRequest | None = None
+    ) -> Result:
+        """What `work` finds with the searcher of a request, if its space stayed the one to ask.
+
+        Where another one became the default meanwhile it is asked again: an answer would be of a
+        generation that it is not of, and an error may come of the old space being dropped.
+        """
+        prepared = None if request is None else request.image
+        digest = prepared.space_digest if isinstance(prepared, PreparedPicture) else None
+        while True:
+            with self._parts.catalogues.lease() as catalogue:
+                space = self.space(catalogue, digest)
+                try:
+                    result = work(self._searcher(catalogue, space))
+                except MmsearchError:
+                    if self.space(catalogue, digest) == space:
+                        raise
+                else:
+                    if self.space(catalogue, digest) == space:
+                        return result
+
+    def space(self, catalogue: Catalogue, prepared: str | None = None) -> Space:
+        """The space that questions are asked in now, as `space_to_query` has it."""
+        settings = self._parts.settings
+        return space_to_query(
+            catalogue, self._parts.models, settings.model, settings.index, prepared
+        )
+
+    def reranker(self) -> RerankerSource | None:
+        """The reranker of the space that questions are asked in."""
+        with self._parts.catalogues.lease() as catalogue:
+            return self._parts.rerankers.source(self.space(catalogue))
+
+    def clear(self) -> None:
+        """Let go of the vectors."""
+        self._pictures.clear()
+        self._captions.clear()
+
+    def _searcher(self, catalogue: Catalogue, space: Space) -> Searcher:
+        """A searcher in one space, for the calling thread."""
+        from mmsearch.engine.corpora import Captions, Pictures
+        from mmsearch.engine.searcher import Searcher, SearcherParts
+
+        parts = self._parts
+        return Searcher(
+            SearcherParts(
+                catalogue=catalogue,
+                space=space,
+                load_encoder=lambda: parts.encoders.shared(space),
+                everyday=lambda: parts.encoders.everyday(space),
+                pixels=lambda source: parts.pictures().pixels(source, space.input),
+                pictures=self._retriever(space, Pictures(), self._pictures),
+                captions=self._retriever(space, Captions(), self._captions),
+                reranker=lambda: parts.rerankers.get(space),
+            )
+        )
+
+    def _retriever(
+        self, space: Space, corpus: Corpus[Row], known: Once[str, Retriever[Row]]
+    ) -> Retriever[Row]:
+        """What searches a corpus in `space`, following the catalogue."""
+
+        def make() -> Retriever[Row]:
+            from mmsearch.engine.retrieval import Retriever, RetrieverParts
+            from mmsearch.engine.vector_files import open_vectors
+
+            def load_index(catalogue: Catalogue) -> FaissIndex:
+                folder = self._parts.settings.index_dir
+                return open_vectors(catalogue, folder, space, corpus.modality)
+
+            def load_encoder() -> DualEncoder:
+                return self._parts.encoders.shared(space)
+
+            return Retriever(
+                RetrieverParts(self._parts.catalogues, space, corpus, load_encoder, load_index)
+            )
+
+        return known.get(space.digest, make)

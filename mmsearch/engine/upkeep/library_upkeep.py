@@ -1,0 +1,121 @@
+"""What keeps an index sound, as the user of a library sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmsearch.engine.interrupts import InterruptibleProgress
+from mmsearch.engine.progress import ProgressListener, SilentProgress
+
+if TYPE_CHECKING:
+    from mmsearch.engine.factory import Factory
+    from mmsearch.engine.upkeep.findings import (
+        RepairReport,
+        UpkeepListener,
+        VerifyOptions,
+        VerifyReport,
+    )
+    from mmsearch.engine.upkeep.model_records import (
+        DroppedSpace,
+        MigrationOptions,
+        MigrationReport,
+        RollbackReport,
+    )
+
+
+class Upkeep:
+    """The part of a library that checks, mends and changes its index as a whole."""
+
+    _factory: Factory
+
+    def verify(
+        self,
+        options: VerifyOptions | None = None,
+        progress: UpkeepListener | None = None,
+    ) -> VerifyReport:
+        """What is wrong with the index, if anything: the whole of it is read, nothing is changed.
+
+        Args:
+            options: How the picture files are checked; None: a sample of them is read whole.
+            progress: Told what happens, in the calling thread.
+
+        Raises:
+            CatalogueError: There is no index yet, or its catalogue cannot even be opened.
+        """
+        from mmsearch.engine.upkeep.findings import SilentUpkeep, VerifyOptions
+        from mmsearch.engine.upkeep.verification import verify
+
+        with self._factory.catalogues.lease() as catalogue:
+            folder = self._factory.settings.index_dir
+            return verify(catalogue, folder, options or VerifyOptions(), progress or SilentUpkeep())
+
+    def repair(self, progress: UpkeepListener | None = None) -> RepairReport:
+        """Mend what can be mended without the pictures, and tell what that was.
+
+        Vector files that differ from the catalogue are rebuilt; damaged embeddings and region
+        features are dropped, and the next `index` makes them anew.
+
+        Raises:
+            CatalogueError: There is no index yet; or SQLite finds its catalogue damaged, which is
+                then left alone.
+            VectorIndexError: A vector file cannot be written.
+        """
+        from mmsearch.engine.upkeep.findings import SilentUpkeep
+        from mmsearch.engine.upkeep.repair import repair
+
+        with self._factory.catalogues.lease() as catalogue:
+            return repair(catalogue, self._factory.settings.index_dir, progress or SilentUpkeep())
+
+    def migrate(
+        self, options: MigrationOptions, progress: ProgressListener | None = None
+    ) -> MigrationReport:
+        """Embed all there is for another model, then let questions use that one.
+
+        Questions go on with the present model until all is there and the switch is made, in one
+        transaction. What is embedded already is not embedded again. With pictures that cannot be
+        embedded it is not made, unless `options` say so. Ctrl-C keeps what was done.
+
+        Raises:
+            ModelError: There is no such model, or it cannot be loaded.
+            CatalogueError: There is no index yet.
+        """
+        with (
+            InterruptibleProgress(progress or SilentProgress()) as watched,
+            self._factory.migration(watched, options) as migration,
+        ):
+            return migration.run(partial=options.partial)
+
+    def rollback_model(self) -> RollbackReport:
+        """Let questions use the model from before the last switch again; twice goes forth again.
+
+        Raises:
+            CatalogueError: There is no index yet, or no model from before.
+            ModelError, SpaceMismatchError: That model is gone, or has other weights now.
+        """
+        return self._factory.roll_back()
+
+    def droppable_model(self, model: str | None = None) -> str:
+        """The model that `drop_space` would take out.
+
+        Raises:
+            QueryError, CatalogueError: As `drop_space`.
+        """
+        from mmsearch.engine.upkeep.model_return import space_to_drop
+
+        with self._factory.catalogues.lease() as catalogue:
+            return space_to_drop(catalogue, model).space.name
+
+    def drop_space(self, model: str | None = None) -> DroppedSpace:
+        """Take a model's embeddings, region features and vector files out of the index.
+
+        Args:
+            model: Its name; None: the one from before, or the only one that is not the default.
+
+        Raises:
+            QueryError: The index holds no such model beside its default.
+            CatalogueError: There is no index yet.
+        """
+        from mmsearch.engine.upkeep.model_return import drop_space
+
+        with self._factory.catalogues.lease() as catalogue:
+            return drop_space(catalogue, self._factory.settings.index_dir, model)
