@@ -151,12 +151,11 @@ def _schema_problems(db: Database) -> list[str]:
     """Tables and indexes that are not as this version makes them."""
     if db.number("PRAGMA user_version") < SCHEMA_VERSION:
         return []  # an older one, read as it is
-    from mmsearch.catalogue.tables import schema_as_made
+    from mmsearch.catalogue.tables import DEFINITIONS, schema_as_made
 
-    rows = db.read("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    found = {row["name"]: " ".join(str(row["sql"]).split()) for row in rows}
+    found = {name: " ".join(str(text).split()) for name, text in db.read(DEFINITIONS)}
     return [
         f"{name} is not defined as this version of mmsearch makes it"
-        for name, sql in schema_as_made().items()
-        if found.get(name) != sql
+        for name, text in schema_as_made().items()
+        if found.get(name) != text
     ]

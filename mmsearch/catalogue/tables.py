@@ -30,15 +30,13 @@ from mmsearch.types import Modality
 
 
 def schema_as_made() -> dict[str, str]:
-    """The SQL of each table and index as SQLite keeps it, white space evened out."""
+    """What SQLite keeps of each table and index, by name, as `DEFINITIONS` gives it."""
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
     with engine.connect() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        ).all()
+        rows = connection.exec_driver_sql(DEFINITIONS).all()
     engine.dispose()
-    return {name: " ".join(sql.split()) for name, sql in rows}
+    return {name: " ".join(definition.split()) for name, definition in rows}
 
 
 class HexDigest(TypeDecorator[str]):
@@ -55,6 +53,13 @@ class HexDigest(TypeDecorator[str]):
         """The digest as Python knows it."""
         return None if value is None else value.hex()
 
+
+DEFINITIONS = (
+    "SELECT name, typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) || ' ' || type "
+    "|| ' ' || tbl_name || ' ' || sql "
+    "FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'"
+)
+"""Names and definitions of tables and indexes; white space is as it happens to be."""
 
 metadata = MetaData()
 
