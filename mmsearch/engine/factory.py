@@ -40,14 +40,8 @@ if TYPE_CHECKING:
     from mmsearch.media.pictures import PictureReader
     from mmsearch.protocols import DualEncoder, RegionEncoder
     from mmsearch.rerank import RerankerSource
-    from mmsearch.types import (
-        CaptionRecord,
-        Facets,
-        InputSpec,
-        MediaRecord,
-        RegionProjection,
-        Space,
-    )
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import CaptionRecord, Facets, InputSpec, MediaRecord, Space
     from mmsearch.vectors import FaissIndex
 
 Row = TypeVar("Row")
