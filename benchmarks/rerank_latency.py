@@ -26,7 +26,7 @@ from mmsearch.rerank import (
     region_projection,
     save_reranker,
 )
-from mmsearch.types import NO_QUESTIONS, Fusion, RegionCodes
+from mmsearch.rerank_types import NO_QUESTIONS, Fusion, RegionCodes
 from mmsearch.vectors.ranking import nearest_by_scan
 from mmsearch.vectors.recipes import recipe_for
 from mmsearch.vectors.rows import Rows

@@ -25,7 +25,8 @@ from mmsearch.rerank import RerankerSource, find_reranker, fused, hubness
 from mmsearch.rerank.model_directory import load_network
 from mmsearch.rerank.network import RerankNetwork
 from mmsearch.rerank.tokenize import FileTokenizer
-from mmsearch.types import Embeddings, RegionProjection
+from mmsearch.rerank_types import RegionProjection
+from mmsearch.types import Embeddings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEPTH, _BATCH = 50, 32

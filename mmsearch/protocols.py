@@ -6,19 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmsearch.types import (
-    Embeddings,
-    Fusion,
-    Ids,
-    ImageTensor,
-    Neighbours,
-    Pairs,
-    QueryBank,
-    RegionCodes,
-    RegionProjection,
-    Scores,
-    Space,
-)
+from mmsearch.rerank_types import Fusion, Pairs, QueryBank, RegionCodes, RegionProjection
+from mmsearch.types import Embeddings, Ids, ImageTensor, Neighbours, Scores, Space
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,19 +23,15 @@ from mmsearch.media.decode import decode
 from mmsearch.media.limits import DecodeLimits, read_file
 from mmsearch.media.pool import DecodedFile, DecodeJob
 from mmsearch.rerank import RerankerSource
-from mmsearch.types import (
+from mmsearch.rerank_types import (
     NO_QUESTIONS,
-    Embeddings,
     Fusion,
-    ImageTensor,
-    InputSpec,
     Pairs,
     QueryBank,
     RegionCodes,
     RegionProjection,
-    Scores,
-    Space,
 )
+from mmsearch.types import Embeddings, ImageTensor, InputSpec, Scores, Space
 
 COLOURS = {
     "red": (255, 0, 0),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmsearch.rerank import region_projection
-from mmsearch.types import RegionCodes, RegionProjection
+from mmsearch.rerank_types import RegionCodes, RegionProjection
 
 
 def random_projection(

@@ -15,7 +15,8 @@ from mmsearch.rerank import (
     save_reranker,
 )
 from mmsearch.rerank.config import Arrangement
-from mmsearch.types import Embeddings, Fusion, QueryBank, RegionCodes, RegionProjection
+from mmsearch.rerank_types import Fusion, QueryBank, RegionCodes, RegionProjection
+from mmsearch.types import Embeddings
 
 _TEXT = "[PAD] [UNK] [CLS] [SEP] a the dog cat ball beach red green blue on two runs sits"
 WORDS = _TEXT.split()

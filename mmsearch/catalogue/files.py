@@ -15,7 +15,8 @@ from mmsearch.catalogue.records import (
     PendingContent,
 )
 from mmsearch.catalogue.roots import Roots
-from mmsearch.types import RegionProjection, Space
+from mmsearch.rerank_types import RegionProjection
+from mmsearch.types import Space
 
 PAGE_LENGTH = 20_000
 _ONLINE = "r.online"

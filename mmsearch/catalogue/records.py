@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsearch.types import Ids, MediaMetadata, RegionProjection, Space
+from mmsearch.rerank_types import RegionProjection
+from mmsearch.types import Ids, MediaMetadata, Space
 
 
 class KnownFile(NamedTuple):

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from mmsearch.catalogue.checksums import checksum_of
 from mmsearch.catalogue.tables import region_features, region_projections
 from mmsearch.errors import CatalogueError
-from mmsearch.types import RegionCodes, RegionProjection
+from mmsearch.rerank_types import RegionCodes, RegionProjection
 
 
 def code_blobs(codes: RegionCodes, projection: RegionProjection) -> list[bytes]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from mmsearch.catalogue.checksums import checked_blobs, checked_columns
 from mmsearch.catalogue.database import Database
-from mmsearch.types import Ids, RegionCodes, RegionProjection, Space
+from mmsearch.rerank_types import RegionCodes, RegionProjection
+from mmsearch.types import Ids, Space
 
 _FIRST_SCHEMA = 2
 """An older catalogue in a read-only folder is searched without region features."""

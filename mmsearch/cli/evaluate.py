@@ -12,6 +12,7 @@ import typer
 from mmsearch.cli.help import Example
 from mmsearch.cli.options import command_of, optional_integer
 from mmsearch.cli.session import Session
+from mmsearch.cli.training_options import CaptionFile, PictureFolder
 
 if TYPE_CHECKING:
     from mmsearch.config import Settings
@@ -40,13 +41,8 @@ RERANKED = 50
 class EvaluateCommand:
     """What to measure, on what."""
 
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="Captions: Karpathy or COCO JSON, CSV, TSV, JSONL."),
-    ]
-    images: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder that the captions' file names start in.")
-    ]
+    data: CaptionFile
+    images: PictureFolder
     split: Annotated[
         str, typer.Option(metavar="NAME", help="Which split; 'all' takes every picture.")
     ] = "test"

@@ -5,33 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mmsearch.cli.output import write_note
-from mmsearch.cli.wording import count_text, duration_text, shown
+from mmsearch.cli.run_report import RunProgress, metrics_json, skipped_text
+from mmsearch.cli.wording import duration_text, shown
 
 if TYPE_CHECKING:
     from mmsearch.cli.json_shapes import Json
-    from mmsearch.cli.progress import SilentLine
     from mmsearch.training.reranker.records import Lift, Losses, RerankerResult, RerankRecord
 
 
-class RerankerProgress:
+class RerankerProgress(RunProgress):
     """Tells the live line about steps, and writes a line for each validation."""
-
-    def __init__(self, line: SilentLine, *, quiet: bool) -> None:
-        self._line = line
-        self._quiet = quiet
-
-    def on_message(self, text: str) -> None:
-        """Write one line on what is about to happen."""
-        self._note(text)
-
-    def on_warning(self, text: str) -> None:
-        """Write what the user may want to mend, even if quiet."""
-        write_note(f"mmsearch: warning: {text}")
-
-    def on_pictures(self, done: int, total: int) -> None:
-        """Move the bar of pictures."""
-        self._line.show("reading pictures", done, total)
 
     def on_step(self, step: int, steps: int, losses: Losses) -> None:
         """Move the bar of steps."""
@@ -40,10 +23,6 @@ class RerankerProgress:
     def on_record(self, record: RerankRecord) -> None:
         """Write the validation's recalls."""
         self._note(record_text(record))
-
-    def _note(self, text: str) -> None:
-        if not self._quiet:
-            write_note(text)
 
 
 def losses_text(losses: Losses) -> str:
@@ -72,10 +51,9 @@ def lift_text(lift: Lift) -> str:
 def result_text(result: RerankerResult) -> str:
     """The run's end in one line."""
     lift = result.lift
-    skipped = f"; {count_text(len(result.skipped), 'pair')} skipped" if result.skipped else ""
     return (
         f"{shown(result.out)}: step {result.best.step} kept, {lift_text(lift)}, "
-        f"{duration_text(result.seconds)}{skipped}"
+        f"{duration_text(result.seconds)}{skipped_text(result.skipped)}"
     )
 
 
@@ -85,20 +63,11 @@ def result_json(result: RerankerResult) -> Json:
     return {
         "out": str(result.out),
         "best_step": result.best.step,
-        "dual": _recalls_json(lift, reranked=False),
-        "reranked": _recalls_json(lift, reranked=True),
+        "dual": metrics_json(lift.dual),
+        "reranked": metrics_json(lift.reranked),
         "measured_lift": round(lift.points, 4),
         "fusion": asdict(lift.fusion),
         "skipped": len(result.skipped),
         "seconds": round(result.seconds, 3),
         "interrupted": result.interrupted,
-    }
-
-
-def _recalls_json(lift: Lift, *, reranked: bool) -> Json:
-    metrics = lift.reranked if reranked else lift.dual
-    return {
-        "text_to_image": metrics.text_to_image.to_dict(),
-        "image_to_text": metrics.image_to_text.to_dict(),
-        "rsum": round(metrics.rsum, 4),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,28 @@ import typer
 from mmsearch.cli.help import Example
 from mmsearch.cli.options import command_of
 from mmsearch.cli.session import Session
+from mmsearch.cli.training_options import (
+    DATA,
+    LEARNING,
+    Augment,
+    AugmentChoice,
+    CaptionFile,
+    CheckpointSteps,
+    MaxMinutes,
+    MixedPrecision,
+    PeakRate,
+    PictureFolder,
+    Restval,
+    ResultAsJson,
+    Resume,
+    Seed,
+    TrainSplit,
+    ValFraction,
+    ValLimit,
+    ValSplit,
+    WeightDecay,
+    Workers,
+)
 from mmsearch.training.config import TrainConfig
 
 EXAMPLES = (
@@ -28,16 +49,7 @@ EXAMPLES = (
 _USUAL = TrainConfig(data=Path(), images=Path(), out=Path())
 """Where the defaults below come from, so that help and training cannot disagree."""
 
-DATA, LEARNING, TOWERS, RUN = "Data", "Learning", "Towers", "Run"
-
-
-class Augment(StrEnum):
-    """How much pictures are varied."""
-
-    NONE = "none"
-    LIGHT = "light"
-    STRONG = "strong"
-
+TOWERS = "Towers"
 
 _USUAL_AUGMENT = Augment(_USUAL.augment)
 
@@ -46,13 +58,8 @@ _USUAL_AUGMENT = Augment(_USUAL.augment)
 class TrainCommand:
     """What to learn from, how, and where to; names and defaults are those of TrainConfig."""
 
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="Captions: Karpathy or COCO JSON, CSV, TSV, JSONL."),
-    ]
-    images: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder that the captions' file names start in.")
-    ]
+    data: CaptionFile
+    images: PictureFolder
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the model directory, log and plot go.")
     ]
@@ -63,45 +70,21 @@ class TrainCommand:
             help="What to start from; an open_clip config (.json) starts from random weights.",
         ),
     ] = None
-    train_split: Annotated[
-        str, typer.Option(metavar="NAME", help="Split to learn from.", rich_help_panel=DATA)
-    ] = _USUAL.train_split
-    val_split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Split to validate on.", rich_help_panel=DATA),
-    ] = _USUAL.val_split
-    val_fraction: Annotated[
-        float,
-        typer.Option(
-            metavar="F", help="Share held out where there is no such split.", rich_help_panel=DATA
-        ),
-    ] = _USUAL.val_fraction
-    val_limit: Annotated[
-        int,
-        typer.Option(metavar="N", help="Validate on N pictures at most.", rich_help_panel=DATA),
-    ] = _USUAL.val_limit
-    restval: Annotated[
-        bool,
-        typer.Option("--restval", help="Learn from Karpathy's restval too.", rich_help_panel=DATA),
-    ] = False
+    train_split: TrainSplit = _USUAL.train_split
+    val_split: ValSplit = _USUAL.val_split
+    val_fraction: ValFraction = _USUAL.val_fraction
+    val_limit: ValLimit = _USUAL.val_limit
+    restval: Restval = False
     captions_per_image: Annotated[
         int,
         typer.Option(metavar="N", help="Captions of each picture in a step.", rich_help_panel=DATA),
     ] = _USUAL.captions_per_image
-    augment: Annotated[
-        Augment,
-        typer.Option(help="How much pictures are varied.", rich_help_panel=DATA),
-    ] = _USUAL_AUGMENT
+    augment: AugmentChoice = _USUAL_AUGMENT
     epochs: Annotated[
         int,
         typer.Option(metavar="N", help="Passes over the pictures.", rich_help_panel=LEARNING),
     ] = _USUAL.epochs
-    max_minutes: Annotated[
-        float | None,
-        typer.Option(
-            metavar="M", help="Fit the schedule into this time.", rich_help_panel=LEARNING
-        ),
-    ] = None
+    max_minutes: MaxMinutes = None
     batch_size: Annotated[
         int, typer.Option(metavar="N", help="Pictures in a step.", rich_help_panel=LEARNING)
     ] = _USUAL.batch_size
@@ -113,18 +96,14 @@ class TrainCommand:
             rich_help_panel=LEARNING,
         ),
     ] = None
-    lr: Annotated[
-        float, typer.Option(metavar="R", help="Peak learning rate.", rich_help_panel=LEARNING)
-    ] = _USUAL.lr
+    lr: PeakRate = _USUAL.lr
     warmup: Annotated[
         float,
         typer.Option(
             metavar="F", help="Share of the run in which it rises.", rich_help_panel=LEARNING
         ),
     ] = _USUAL.warmup
-    weight_decay: Annotated[
-        float, typer.Option(metavar="W", help="AdamW's.", rich_help_panel=LEARNING)
-    ] = _USUAL.weight_decay
+    weight_decay: WeightDecay = _USUAL.weight_decay
     ema: Annotated[
         float | None,
         typer.Option(metavar="D", help="Keep an average of the weights.", rich_help_panel=LEARNING),
@@ -152,34 +131,12 @@ class TrainCommand:
             metavar="F", help="Factor on the rate per group from the head.", rich_help_panel=TOWERS
         ),
     ] = _USUAL.layer_decay
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="Decides all that is random.", rich_help_panel=RUN)
-    ] = _USUAL.seed
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume/--restart", help="Go on with an unfinished run.", rich_help_panel=RUN
-        ),
-    ] = _USUAL.resume
-    amp: Annotated[
-        bool,
-        typer.Option("--amp/--no-amp", help="Mixed precision where it helps.", rich_help_panel=RUN),
-    ] = True
-    checkpoint_steps: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Save the state every N steps; 0: every two minutes.",
-            rich_help_panel=RUN,
-        ),
-    ] = _USUAL.checkpoint_steps
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Processes that decode pictures.", rich_help_panel=RUN),
-    ] = None
-    json: Annotated[
-        bool, typer.Option("--json", help="Write the result as JSON.", rich_help_panel=RUN)
-    ] = False
+    seed: Seed = _USUAL.seed
+    resume: Resume = _USUAL.resume
+    amp: MixedPrecision = True
+    checkpoint_steps: CheckpointSteps = _USUAL.checkpoint_steps
+    workers: Workers = None
+    json: ResultAsJson = False
 
 
 @command_of(TrainCommand)
@@ -189,21 +146,20 @@ def command(session: Session, asked: TrainCommand) -> None:
     The result is a model directory in open_clip's format, for --model of every command. Ctrl-C
     keeps a checkpoint; the same command goes on from there. Bad pairs are listed and skipped.
     """
-    from mmsearch.cli.output import write_json, write_note
     from mmsearch.cli.progress import live_line
+    from mmsearch.cli.run_report import end_of_run
     from mmsearch.cli.training_report import TrainingProgress, result_json, result_text
     from mmsearch.training import train
 
     config = train_config(session, asked)
     with live_line(quiet=session.quiet) as line:
         result = train(config, TrainingProgress(line, quiet=session.quiet))
-    if asked.json:
-        write_json(result_json(result))
-    if result.interrupted:
-        write_note("mmsearch: interrupted: the run is kept; the same command goes on")
-        raise typer.Exit(130)
-    if not session.quiet:
-        write_note(result_text(result))
+    end_of_run(
+        session,
+        json=result_json(result) if asked.json else None,
+        summary=lambda: result_text(result),
+        interrupted=result.interrupted,
+    )
 
 
 def train_config(session: Session, asked: TrainCommand) -> TrainConfig:

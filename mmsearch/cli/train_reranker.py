@@ -12,7 +12,29 @@ import typer
 from mmsearch.cli.help import Example
 from mmsearch.cli.options import command_of
 from mmsearch.cli.session import Session
-from mmsearch.cli.train import Augment
+from mmsearch.cli.training_options import (
+    DATA,
+    LEARNING,
+    RUN,
+    Augment,
+    AugmentChoice,
+    CaptionFile,
+    CheckpointSteps,
+    MaxMinutes,
+    MixedPrecision,
+    PeakRate,
+    PictureFolder,
+    Restval,
+    ResultAsJson,
+    Resume,
+    Seed,
+    TrainSplit,
+    ValFraction,
+    ValLimit,
+    ValSplit,
+    WeightDecay,
+    Workers,
+)
 from mmsearch.training.reranker.config import DualData, RerankerTrainConfig
 
 EXAMPLES = (
@@ -26,10 +48,11 @@ EXAMPLES = (
     ),
 )
 _USUAL = RerankerTrainConfig()
+_WEIGHTS, _SIZES = _USUAL.objectives, _USUAL.network
 _USUAL_DATA = DualData(data=Path(), images=Path())
 """Where the defaults below come from, so that help and training cannot disagree."""
 
-DATA, LEARNING, OBJECTIVES, NETWORK, RUN = "Data", "Learning", "Objectives", "Network", "Run"
+OBJECTIVES, NETWORK = "Objectives", "Network"
 
 
 class Arrangement(StrEnum):
@@ -39,21 +62,26 @@ class Arrangement(StrEnum):
     VILBERT = "vilbert"
 
 
-_USUAL_ARRANGEMENT = Arrangement(_USUAL.network.arrangement)
+_USUAL_ARRANGEMENT = Arrangement(_SIZES.arrangement)
 _USUAL_AUGMENT = Augment(_USUAL_DATA.augment)
+
+
+def _weight(what: str) -> object:
+    """The option of an objective's share of the loss."""
+    return typer.Option(metavar="W", help=what, rich_help_panel=OBJECTIVES)
+
+
+def _size(what: str) -> object:
+    """The option of one size of the network."""
+    return typer.Option(metavar="N", help=what, rich_help_panel=NETWORK)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainRerankerCommand:
     """What to learn from, how, and where to; names and defaults are those of the configs."""
 
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="Captions: Karpathy or COCO JSON, CSV, TSV, JSONL."),
-    ]
-    images: Annotated[
-        Path, typer.Option(metavar="DIR", help="The folder that the captions' file names start in.")
-    ]
+    data: CaptionFile
+    images: PictureFolder
     out: Annotated[
         Path,
         typer.Option(
@@ -65,30 +93,12 @@ class TrainRerankerCommand:
         str | None,
         typer.Option(metavar="NAME|DIR", help="The dual encoder whose results it will reorder."),
     ] = None
-    train_split: Annotated[
-        str, typer.Option(metavar="NAME", help="Split to learn from.", rich_help_panel=DATA)
-    ] = _USUAL_DATA.train_split
-    val_split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Split to validate on.", rich_help_panel=DATA),
-    ] = _USUAL_DATA.val_split
-    val_fraction: Annotated[
-        float,
-        typer.Option(
-            metavar="F", help="Share held out where there is no such split.", rich_help_panel=DATA
-        ),
-    ] = _USUAL_DATA.val_fraction
-    val_limit: Annotated[
-        int,
-        typer.Option(metavar="N", help="Validate on N pictures at most.", rich_help_panel=DATA),
-    ] = _USUAL_DATA.val_limit
-    restval: Annotated[
-        bool,
-        typer.Option("--restval", help="Learn from Karpathy's restval too.", rich_help_panel=DATA),
-    ] = False
-    augment: Annotated[
-        Augment, typer.Option(help="How much pictures are varied.", rich_help_panel=DATA)
-    ] = _USUAL_AUGMENT
+    train_split: TrainSplit = _USUAL_DATA.train_split
+    val_split: ValSplit = _USUAL_DATA.val_split
+    val_fraction: ValFraction = _USUAL_DATA.val_fraction
+    val_limit: ValLimit = _USUAL_DATA.val_limit
+    restval: Restval = False
+    augment: AugmentChoice = _USUAL_AUGMENT
     views: Annotated[
         int,
         typer.Option(
@@ -98,22 +108,13 @@ class TrainRerankerCommand:
     steps: Annotated[
         int, typer.Option(metavar="N", help="Optimisation steps.", rich_help_panel=LEARNING)
     ] = _USUAL.steps
-    max_minutes: Annotated[
-        float | None,
-        typer.Option(
-            metavar="M", help="Fit the schedule into this time.", rich_help_panel=LEARNING
-        ),
-    ] = None
-    lr: Annotated[
-        float, typer.Option(metavar="R", help="Peak learning rate.", rich_help_panel=LEARNING)
-    ] = _USUAL.lr
+    max_minutes: MaxMinutes = None
+    lr: PeakRate = _USUAL.lr
     language_lr: Annotated[
         float,
         typer.Option(metavar="R", help="That of the language encoder.", rich_help_panel=LEARNING),
     ] = _USUAL.language_lr
-    weight_decay: Annotated[
-        float, typer.Option(metavar="W", help="AdamW's.", rich_help_panel=LEARNING)
-    ] = _USUAL.weight_decay
+    weight_decay: WeightDecay = _USUAL.weight_decay
     frozen_layers: Annotated[
         int,
         typer.Option(
@@ -136,64 +137,24 @@ class TrainRerankerCommand:
             metavar="N", help="Hard negatives of each pair, both ways.", rich_help_panel=LEARNING
         ),
     ] = _USUAL.drawing.negatives
-    align: Annotated[
-        float,
-        typer.Option(
-            metavar="W", help="Contrast of words and regions.", rich_help_panel=OBJECTIVES
-        ),
-    ] = _USUAL.objectives.align
-    match: Annotated[
-        float,
-        typer.Option(
-            metavar="W", help="The right one among hard negatives.", rich_help_panel=OBJECTIVES
-        ),
-    ] = _USUAL.objectives.match
-    binary: Annotated[
-        float,
-        typer.Option(
-            metavar="W", help="Whether a pair belongs together.", rich_help_panel=OBJECTIVES
-        ),
-    ] = _USUAL.objectives.binary
-    twins: Annotated[
-        float,
-        typer.Option(
-            metavar="W",
-            help="The caption, not one with two words exchanged.",
-            rich_help_panel=OBJECTIVES,
-        ),
-    ] = _USUAL.objectives.twins
-    words: Annotated[
-        float, typer.Option(metavar="W", help="Masked words.", rich_help_panel=OBJECTIVES)
-    ] = _USUAL.objectives.words
-    regions: Annotated[
-        float, typer.Option(metavar="W", help="Masked regions.", rich_help_panel=OBJECTIVES)
-    ] = _USUAL.objectives.regions
+    align: Annotated[float, _weight("Contrast of words and regions.")] = _WEIGHTS.align
+    match: Annotated[float, _weight("The right one among hard negatives.")] = _WEIGHTS.match
+    binary: Annotated[float, _weight("Whether a pair belongs together.")] = _WEIGHTS.binary
+    twins: Annotated[float, _weight("The caption, not one with two words exchanged.")] = (
+        _WEIGHTS.twins
+    )
+    words: Annotated[float, _weight("Masked words.")] = _WEIGHTS.words
+    regions: Annotated[float, _weight("Masked regions.")] = _WEIGHTS.regions
     arrangement: Annotated[
         Arrangement,
         typer.Option(help="How words and regions meet.", rich_help_panel=NETWORK),
     ] = _USUAL_ARRANGEMENT
-    width: Annotated[
-        int, typer.Option(metavar="N", help="Width where they meet.", rich_help_panel=NETWORK)
-    ] = _USUAL.network.width
-    language_layers: Annotated[
-        int,
-        typer.Option(metavar="N", help="Layers over words alone.", rich_help_panel=NETWORK),
-    ] = _USUAL.network.language_layers
-    region_layers: Annotated[
-        int,
-        typer.Option(metavar="N", help="Layers over regions alone.", rich_help_panel=NETWORK),
-    ] = _USUAL.network.region_layers
-    cross_layers: Annotated[
-        int,
-        typer.Option(metavar="N", help="Layers in which they meet.", rich_help_panel=NETWORK),
-    ] = _USUAL.network.cross_layers
-    grid: Annotated[
-        int,
-        typer.Option(metavar="N", help="Rows and columns of regions.", rich_help_panel=NETWORK),
-    ] = _USUAL.network.rows
-    channels: Annotated[
-        int, typer.Option(metavar="N", help="Bytes of a region.", rich_help_panel=NETWORK)
-    ] = _USUAL.network.channels
+    width: Annotated[int, _size("Width where they meet.")] = _SIZES.width
+    language_layers: Annotated[int, _size("Layers over words alone.")] = _SIZES.language_layers
+    region_layers: Annotated[int, _size("Layers over regions alone.")] = _SIZES.region_layers
+    cross_layers: Annotated[int, _size("Layers in which they meet.")] = _SIZES.cross_layers
+    grid: Annotated[int, _size("Rows and columns of regions.")] = _SIZES.rows
+    channels: Annotated[int, _size("Bytes of a region.")] = _SIZES.channels
     validate_steps: Annotated[
         int, typer.Option(metavar="N", help="Validate every N steps.", rich_help_panel=RUN)
     ] = _USUAL.validate_steps
@@ -201,34 +162,12 @@ class TrainRerankerCommand:
         int,
         typer.Option(metavar="N", help="First hits reranked in validation.", rich_help_panel=RUN),
     ] = _USUAL.depth
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="Decides all that is random.", rich_help_panel=RUN)
-    ] = _USUAL.seed
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume/--restart", help="Go on with an unfinished run.", rich_help_panel=RUN
-        ),
-    ] = _USUAL.resume
-    amp: Annotated[
-        bool,
-        typer.Option("--amp/--no-amp", help="Mixed precision where it helps.", rich_help_panel=RUN),
-    ] = True
-    checkpoint_steps: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            help="Save the state every N steps; 0: every two minutes.",
-            rich_help_panel=RUN,
-        ),
-    ] = _USUAL.checkpoint_steps
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Processes that decode pictures.", rich_help_panel=RUN),
-    ] = None
-    json: Annotated[
-        bool, typer.Option("--json", help="Write the result as JSON.", rich_help_panel=RUN)
-    ] = False
+    seed: Seed = _USUAL.seed
+    resume: Resume = _USUAL.resume
+    amp: MixedPrecision = True
+    checkpoint_steps: CheckpointSteps = _USUAL.checkpoint_steps
+    workers: Workers = None
+    json: ResultAsJson = False
 
 
 @command_of(TrainRerankerCommand)
@@ -239,10 +178,10 @@ def command(session: Session, asked: TrainRerankerCommand) -> None:
     at MODEL/reranker. Ctrl-C keeps a checkpoint; the same command goes on from there. Train it on
     pictures that the model itself has not learned from, where you have them.
     """
-    from mmsearch.cli.output import write_json, write_note
     from mmsearch.cli.progress import live_line
     from mmsearch.cli.reranker_report import RerankerProgress, result_json, result_text
     from mmsearch.cli.reranker_settings import dual_data, reranker_config
+    from mmsearch.cli.run_report import end_of_run
     from mmsearch.training.reranker import train_reranker_for
 
     data = dual_data(session, asked)
@@ -250,10 +189,9 @@ def command(session: Session, asked: TrainRerankerCommand) -> None:
     with live_line(quiet=session.quiet) as line:
         progress = RerankerProgress(line, quiet=session.quiet)
         result = train_reranker_for(data, config, asked.out, progress)
-    if asked.json:
-        write_json(result_json(result))
-    if result.interrupted:
-        write_note("mmsearch: interrupted: the run is kept; the same command goes on")
-        raise typer.Exit(130)
-    if not session.quiet:
-        write_note(result_text(result))
+    end_of_run(
+        session,
+        json=result_json(result) if asked.json else None,
+        summary=lambda: result_text(result),
+        interrupted=result.interrupted,
+    )

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmsearch.cli.output import write_note
-from mmsearch.cli.wording import count_text, duration_text, shown
+from mmsearch.cli.run_report import RunProgress, metrics_json, skipped_text
+from mmsearch.cli.wording import duration_text, shown
 
 if TYPE_CHECKING:
     from mmsearch.cli.json_shapes import Json
-    from mmsearch.cli.progress import SilentLine
     from mmsearch.training import EpochRecord, TrainResult
 
 
-class TrainingProgress:
+class TrainingProgress(RunProgress):
     """Tells the live line about steps, and writes a line for each epoch."""
-
-    def __init__(self, line: SilentLine, *, quiet: bool) -> None:
-        self._line = line
-        self._quiet = quiet
-
-    def on_message(self, text: str) -> None:
-        """Write one line on what is about to happen."""
-        self._note(text)
-
-    def on_warning(self, text: str) -> None:
-        """Write what the user may want to mend, even if quiet."""
-        write_note(f"mmsearch: warning: {text}")
-
-    def on_pictures(self, done: int, total: int) -> None:
-        """Move the bar of decoded pictures."""
-        self._line.show("reading pictures", done, total)
 
     def on_step(self, epoch: int, step: int, steps: int, loss: float) -> None:
         """Move the bar of steps."""
@@ -39,10 +22,6 @@ class TrainingProgress:
     def on_epoch(self, record: EpochRecord) -> None:
         """Write the epoch's validation recalls."""
         self._note(epoch_text(record))
-
-    def _note(self, text: str) -> None:
-        if not self._quiet:
-            write_note(text)
 
 
 def epoch_text(record: EpochRecord) -> str:
@@ -60,11 +39,11 @@ def epoch_text(record: EpochRecord) -> str:
 
 def result_text(result: TrainResult) -> str:
     """The run's end in one line."""
-    skipped = f"; {count_text(len(result.skipped), 'pair')} skipped" if result.skipped else ""
     kept = (
         f"epoch {result.best_epoch} kept" if result.best_epoch else "nothing improved on the start"
     )
-    return f"{shown(result.out)}: {kept}, {duration_text(result.seconds)}{skipped}"
+    took = duration_text(result.seconds)
+    return f"{shown(result.out)}: {kept}, {took}{skipped_text(result.skipped)}"
 
 
 def result_json(result: TrainResult) -> Json:
@@ -82,9 +61,4 @@ def result_json(result: TrainResult) -> Json:
 
 def _record_json(record: EpochRecord) -> Json:
     """One epoch's validation."""
-    return {
-        "epoch": record.epoch,
-        "text_to_image": record.metrics.text_to_image.to_dict(),
-        "image_to_text": record.metrics.image_to_text.to_dict(),
-        "rsum": round(record.metrics.rsum, 4),
-    }
+    return {"epoch": record.epoch, **metrics_json(record.metrics)}

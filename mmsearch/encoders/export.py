@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.tokenize import TokenizerRules
 from mmsearch.errors import ModelError
+from mmsearch.rerank_types import RegionProjection
 from mmsearch.runtime.export_folder import renamed_into
 from mmsearch.runtime.quiet import import_openvino
-from mmsearch.types import RegionProjection, Space
+from mmsearch.types import Space
 
 if TYPE_CHECKING:
     from mmsearch.encoders.torch_model import LoadedModel

@@ -11,8 +11,9 @@ from mmsearch.encoders.digest import space_of
 from mmsearch.encoders.sources import ModelSource, resolve_model
 from mmsearch.errors import ModelError
 from mmsearch.protocols import DualEncoder, RegionEncoder
+from mmsearch.rerank_types import RegionProjection
 from mmsearch.runtime.cuda import may_have_cuda
-from mmsearch.types import RegionProjection, Space
+from mmsearch.types import Space
 
 logger = logging.getLogger(__name__)
 

@@ -20,13 +20,14 @@ from mmsearch.encoders.export import (
 from mmsearch.encoders.rows import check_images, empty_with_regions, normalised
 from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.tokenize import FileTokenizer, TextBatcher
+from mmsearch.rerank_types import RegionCodes, RegionProjection
 from mmsearch.runtime.compiled import (
     CompiledTower,
     CompileOptions,
     available_cores,
     compile_tower,
 )
-from mmsearch.types import Embeddings, ImageTensor, RegionCodes, RegionProjection, Space
+from mmsearch.types import Embeddings, ImageTensor, Space
 
 _IMAGES_A_PASS = 4
 """Pictures in one request: more of them fall out of the processor's cache (measured)."""

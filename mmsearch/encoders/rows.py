@@ -6,14 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsearch.errors import ModelError
-from mmsearch.types import (
-    Embeddings,
-    ImageTensor,
-    InputSpec,
-    RegionCodes,
-    RegionProjection,
-    Space,
-)
+from mmsearch.rerank_types import RegionCodes, RegionProjection
+from mmsearch.types import Embeddings, ImageTensor, InputSpec, Space
 
 _TINY = np.float32(1e-12)
 

@@ -14,7 +14,8 @@ from mmsearch.encoders.rows import check_images, empty_with_regions, normalised
 from mmsearch.encoders.taps import TappedTower, check_channels, quantised
 from mmsearch.encoders.tokenize import TextBatcher, TokenizerRules
 from mmsearch.encoders.torch_model import LoadedModel, OpenClipTokenizer
-from mmsearch.types import Embeddings, ImageTensor, RegionCodes, RegionProjection, Space
+from mmsearch.rerank_types import RegionCodes, RegionProjection
+from mmsearch.types import Embeddings, ImageTensor, Space
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

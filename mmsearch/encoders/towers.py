@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import openvino
 
     from mmsearch.encoders.torch_model import LoadedModel
-    from mmsearch.types import RegionProjection
+    from mmsearch.rerank_types import RegionProjection
 
 
 class _ImageTower(torch.nn.Module):

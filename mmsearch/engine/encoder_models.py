@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from mmsearch.config import Settings
     from mmsearch.encoders import EncoderOptions
     from mmsearch.protocols import DualEncoder, RegionEncoder
-    from mmsearch.types import RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import Space
 
 
 class EncoderModels:

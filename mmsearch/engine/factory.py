@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from mmsearch.media.limits import DecodeLimits
     from mmsearch.media.pictures import PictureReader
     from mmsearch.protocols import RegionEncoder
-    from mmsearch.types import Facets, InputSpec, MediaRecord, RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import Facets, InputSpec, MediaRecord, Space
 
 CATALOGUE_NAME = "catalogue.sqlite3"
 

@@ -9,7 +9,8 @@ from mmsearch.engine.diff import Need, PendingFile
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue, PendingContent
-    from mmsearch.types import RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import Space
 
 
 def incomplete_contents(

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.media.scan import ScanOptions
     from mmsearch.protocols import DualEncoder
-    from mmsearch.types import IndexSummary, RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import IndexSummary, Space
 
 _ROWS_A_BATCH = 1000
 """Rows a transaction where nothing has to be encoded."""

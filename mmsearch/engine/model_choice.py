@@ -9,7 +9,8 @@ from mmsearch.errors import CatalogueError, SpaceMismatchError
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
     from mmsearch.protocols import DualEncoder, RegionEncoder
-    from mmsearch.types import RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import Space
 
 Encoder = TypeVar("Encoder", bound="DualEncoder")
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.tally import Tally
     from mmsearch.media.pool import DecodedFile, DecodeJob
     from mmsearch.protocols import DualEncoder, RegionEncoder
-    from mmsearch.types import Embeddings, ImageTensor, RegionCodes, RegionProjection, Space
+    from mmsearch.rerank_types import RegionCodes, RegionProjection
+    from mmsearch.types import Embeddings, ImageTensor, Space
 
 _MAX_IN_FLIGHT = 1
 """Batches at the encoder while the next one gathers; more would only hold memory."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
     from mmsearch.engine.query_pictures import QueryPicture
     from mmsearch.protocols import RegionEncoder
-    from mmsearch.types import MediaRecord, RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import MediaRecord, Space
 
 logger = logging.getLogger(__name__)
 

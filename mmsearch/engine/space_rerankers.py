@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.reranking import Reranker
     from mmsearch.protocols import CrossEncoder, RegionEncoder
     from mmsearch.rerank import RerankerSource
-    from mmsearch.types import InputSpec, MediaRecord, RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import InputSpec, MediaRecord, Space
 
 ReadPixels = Callable[["MediaRecord", "InputSpec"], "NDArray[np.uint8]"]
 """Pixels `(h, w, 3)` of a file as it was indexed; `MediaError` where they cannot be had."""

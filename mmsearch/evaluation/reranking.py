@@ -20,7 +20,8 @@ from mmsearch.evaluation.report import (
 )
 from mmsearch.protocols import CrossEncoder
 from mmsearch.rerank.fusion import fused, hubness
-from mmsearch.types import Embeddings, RegionCodes, Scores
+from mmsearch.rerank_types import RegionCodes
+from mmsearch.types import Embeddings, Scores
 
 DEPTHS = (10, 20, 50, 100)
 """Depths that are told of, as far as they lie below the one asked for."""

@@ -19,7 +19,8 @@ from mmsearch.evaluation.reranking import Encoded, rerank_split
 from mmsearch.media.decode import DecodeLimits
 from mmsearch.media.pool import DecodeJob, DecodePool
 from mmsearch.protocols import CrossEncoder, DualEncoder, RegionEncoder
-from mmsearch.types import Embeddings, ImageTensor, InputSpec, RegionCodes
+from mmsearch.rerank_types import RegionCodes
+from mmsearch.types import Embeddings, ImageTensor, InputSpec
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how many pictures or queries are done, and how many there are."""

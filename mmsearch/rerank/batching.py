@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsearch.types import Pairs
+from mmsearch.rerank_types import Pairs
 
 LENGTH_STEP = 4
 """Lengths are rounded up to multiples of this: a runtime prepares itself for each new shape."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsearch.types import Embeddings, Fusion, QueryBank, Scores
+from mmsearch.rerank_types import Fusion, QueryBank
+from mmsearch.types import Embeddings, Scores
 
 _ROWS = 4096
 

@@ -28,7 +28,7 @@ from mmsearch.runtime.whole_file import write_whole
 
 if TYPE_CHECKING:
     from mmsearch.rerank.network import RerankNetwork
-    from mmsearch.types import Fusion, QueryBank, RegionProjection
+    from mmsearch.rerank_types import Fusion, QueryBank, RegionProjection
 
 TRAINING_ONLY = "pretraining."
 """Start of the names of parameters that only training needs; they are not written."""

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from mmsearch.rerank.batching import PassSize
 from mmsearch.rerank.export import MATCH_TOWER, REGION_TOWER, TEXT_TOWER
 from mmsearch.rerank.scoring import MatchInputs, RunSizes, States
+from mmsearch.rerank_types import RegionCodes
 from mmsearch.runtime.compiled import (
     CompiledTower,
     CompileOptions,
     available_cores,
     compile_tower,
 )
-from mmsearch.types import RegionCodes, Scores
+from mmsearch.types import Scores
 
 _TEXTS_A_PASS = 32
 _PICTURES_A_PASS = 32

@@ -9,7 +9,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from mmsearch.types import RegionProjection
+from mmsearch.rerank_types import RegionProjection
 
 
 def region_projection(

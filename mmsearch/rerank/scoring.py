@@ -14,7 +14,8 @@ from mmsearch.rerank.batching import PairRun, PassSize, even_parts, pair_runs, t
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.source import RerankerSource
 from mmsearch.rerank.tokenize import Tokenizer
-from mmsearch.types import Fusion, Pairs, QueryBank, RegionCodes, RegionProjection, Scores
+from mmsearch.rerank_types import Fusion, Pairs, QueryBank, RegionCodes, RegionProjection
+from mmsearch.types import Scores
 
 States: TypeAlias = NDArray[np.float32]
 """`(n, l, h)` or `(n, r, h)` float32: what an encoder makes of texts or pictures."""

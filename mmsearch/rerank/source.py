@@ -15,7 +15,8 @@ from mmsearch.errors import ModelError
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.projection import region_projection
 from mmsearch.rerank.quantise import restored
-from mmsearch.types import Embeddings, Fusion, QueryBank, RegionProjection
+from mmsearch.rerank_types import Fusion, QueryBank, RegionProjection
+from mmsearch.types import Embeddings
 
 DESCRIPTION_FILE = "reranker.json"
 WEIGHTS_FILE = "reranker.safetensors"

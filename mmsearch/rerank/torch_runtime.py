@@ -14,7 +14,8 @@ from torch import Tensor
 from mmsearch.rerank.batching import PassSize
 from mmsearch.rerank.network import RerankNetwork
 from mmsearch.rerank.scoring import MatchInputs, RunSizes, States
-from mmsearch.types import RegionCodes, Scores
+from mmsearch.rerank_types import RegionCodes
+from mmsearch.types import Scores
 
 RUN_SIZES = RunSizes(texts=256, pictures=PassSize(256), pairs=PassSize(512))
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

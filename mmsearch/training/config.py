@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from mmsearch.errors import ConfigError
 from mmsearch.media.decode import DecodeLimits
-
-Amp = Literal["auto", "on", "off"]
-"""Mixed precision: where it is faster, everywhere, nowhere."""
+from mmsearch.training.settings import (
+    Amp,
+    Augmentation,
+    Device,
+    check_above_zero,
+    check_pictures,
+    check_shares,
+    fingerprint_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class TrainConfig:
     captions_per_image: int = 1
     dropout: bool = True
     train_batch_norm: bool | None = None
-    augment: Literal["none", "light", "strong"] = "light"
+    augment: Augmentation = "light"
     ema: float | None = None
     train_split: str = "train"
     val_split: str | None = "val"
@@ -90,7 +93,7 @@ class TrainConfig:
     resume: bool = True
     checkpoint_steps: int = 0
     picture_cache_mb: int = 8192
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     amp: Amp = "auto"
     decode_workers: int = 2
     limits: DecodeLimits = field(default_factory=DecodeLimits)
@@ -105,16 +108,11 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and value < lowest:
                 raise ConfigError(f"training: {name} is {value}, must be at least {lowest}")
-        for name in ("warmup", "val_fraction", "ema"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise ConfigError(f"training: {name} is {value}, must be in [0, 1)")
+        check_shares(self, ("warmup", "val_fraction", "ema"))
         if not 0 < self.layer_decay <= 1:
             raise ConfigError(f"training: layer_decay is {self.layer_decay}, must be in (0, 1]")
-        if not self.lr > 0:
-            raise ConfigError(f"training: lr is {self.lr}, must be above 0")
-        if not self.images.is_dir():
-            raise ConfigError(f"training: {self.images} is no folder of pictures")
+        check_above_zero(self, ("lr",))
+        check_pictures(self.images)
         if self.train_batch_norm and self.chunk:
             raise ConfigError("training: batch statistics cannot be learned in chunks: drop one")
         if self.lock_image == 0 and self.lock_text == 0:
@@ -122,8 +120,7 @@ class TrainConfig:
 
     def fingerprint(self) -> str:
         """Hexadecimal digest of all that decides the resulting weights."""
-        values = {name: value for name, value in asdict(self).items() if name not in _FREE}
-        return hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()
+        return fingerprint_of(asdict(self), _FREE)
 
 
 _AT_LEAST = {

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from mmsearch.encoders.torch_model import LoadedModel
 from mmsearch.training.augment import Variation, vary
-from mmsearch.training.config import Amp
+from mmsearch.training.settings import Amp
 from mmsearch.types import ImageTensor
 
 _EMBED_BATCH = 64

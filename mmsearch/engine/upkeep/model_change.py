@@ -24,7 +24,8 @@ from mmsearch.engine.upkeep.model_records import MigrationReport, MissingPicture
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue, CatalogueBatch, PendingContent
     from mmsearch.engine.embedding_run import EmbeddingRun
-    from mmsearch.types import RegionProjection, Space
+    from mmsearch.rerank_types import RegionProjection
+    from mmsearch.types import Space
 
 
 class EmbeddingSink:

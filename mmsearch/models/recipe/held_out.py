@@ -24,11 +24,12 @@ from torch import nn
 
 from mmsearch.encoders.digest import space_of
 from mmsearch.encoders.sources import ModelSource
+from mmsearch.rerank_types import QueryBank
 from mmsearch.runtime.whole_file import write_whole
 from mmsearch.training.reranker.examples import Examples, Pool, Reduction, ValidationSet
 from mmsearch.training.reranker.language import LanguageStart
 from mmsearch.training.reranker.reduction import fit_reduction
-from mmsearch.types import Embeddings, QueryBank
+from mmsearch.types import Embeddings
 
 from .config import JointConfig, RecipeConfig
 from .export import WEIGHTS

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from mmsearch.errors import ConfigError
 from mmsearch.media.decode import DecodeLimits
 from mmsearch.rerank.config import RerankerConfig
-from mmsearch.training.config import Amp
-
-Device = Literal["auto", "cpu", "cuda"]
+from mmsearch.training.settings import (
+    Amp,
+    Augmentation,
+    Device,
+    check_above_zero,
+    check_least,
+    check_pictures,
+    check_shares,
+    fingerprint_of,
+)
 
 MAX_PICTURE_BYTES = 4096
 """What the codes of one picture may take in the catalogue."""
@@ -141,23 +144,21 @@ class RerankerTrainConfig:
         Raises:
             ConfigError: Names the setting and what it may be.
         """
-        _check_least(self, _AT_LEAST)
-        _check_least(self.drawing, _DRAWING_AT_LEAST)
-        _check_least(self.objectives, dict.fromkeys(asdict(self.objectives), 0))
-        _check_least(self.network, _NETWORK_AT_LEAST)
+        check_least(self, _AT_LEAST)
+        check_least(self.drawing, _DRAWING_AT_LEAST)
+        check_least(self.objectives, dict.fromkeys(asdict(self.objectives), 0))
+        check_least(self.network, _NETWORK_AT_LEAST)
         shares = ("region_dropout", "word_dropout", "masked_words", "masked_regions")
-        _check_shares(self.drawing, shares)
-        _check_shares(self, ("warmup", "ema"))
-        for name in ("lr", "language_lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"training: {name} is {getattr(self, name)}, must be above 0")
+        check_shares(self.drawing, shares)
+        check_shares(self, ("warmup", "ema"))
+        check_above_zero(self, ("lr", "language_lr", "clip"))
         if not self.drawing.temperature > 0:
             raise ConfigError(f"training: temperature is {self.drawing.temperature}, must be > 0")
         self._check_network()
 
     def fingerprint(self) -> str:
         """Hexadecimal digest of all that decides the resulting weights."""
-        return _fingerprint({k: v for k, v in asdict(self).items() if k not in _FREE})
+        return fingerprint_of(asdict(self), _FREE)
 
     def _check_network(self) -> None:
         network, weights = self.network, self.objectives
@@ -200,7 +201,7 @@ class DualData:
     model: str = "mini"
     cache_dir: Path = field(default_factory=lambda: Path(".mmsearch-cache"))
     views: int = 2
-    augment: Literal["none", "light", "strong"] = "light"
+    augment: Augmentation = "light"
     width: int = 512
     train_split: str = "train"
     val_split: str | None = "val"
@@ -218,14 +219,13 @@ class DualData:
         Raises:
             ConfigError: Names the setting and what it may be.
         """
-        _check_least(self, _DATA_AT_LEAST)
-        _check_shares(self, ("val_fraction",))
-        if not self.images.is_dir():
-            raise ConfigError(f"training: {self.images} is no folder of pictures")
+        check_least(self, _DATA_AT_LEAST)
+        check_shares(self, ("val_fraction",))
+        check_pictures(self.images)
 
     def fingerprint(self) -> str:
         """Hexadecimal digest of all that decides the examples."""
-        return _fingerprint({k: v for k, v in asdict(self).items() if k not in _FREE})
+        return fingerprint_of(asdict(self), _FREE)
 
 
 _AT_LEAST: dict[str, float] = {
@@ -276,22 +276,3 @@ _FREE = frozenset(
     | {"cache_dir", "images", "decode_workers", "limits", "picture_cache_mb"}
 )
 """Settings that another run may change and still go on from a checkpoint."""
-
-
-def _check_least(config: object, least: Mapping[str, float]) -> None:
-    """Refuse numbers below what they must be; a number that is none is below everything."""
-    for name, lowest in least.items():
-        value = getattr(config, name)
-        if value is not None and not value >= lowest:
-            raise ConfigError(f"training: {name} is {value}, must be at least {lowest}")
-
-
-def _check_shares(config: object, names: tuple[str, ...]) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not 0 <= value < 1:
-            raise ConfigError(f"training: {name} is {value}, must be in [0, 1)")
-
-
-def _fingerprint(values: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()

@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mmsearch.errors import ConfigError
-from mmsearch.training.config import Amp
-from mmsearch.training.reranker.config import Device
+from mmsearch.training.settings import Amp, Device
 
 _THREADS = 2
 

@@ -17,6 +17,7 @@ from mmsearch.encoders.sources import ModelSource
 from mmsearch.encoders.taps import default_taps
 from mmsearch.encoders.torch_model import load_torch_model
 from mmsearch.evaluation.report import SkippedPicture
+from mmsearch.rerank_types import QueryBank
 from mmsearch.training.network import Network
 from mmsearch.training.pairs import Pairs, choose_pairs, find_candidates
 from mmsearch.training.pictures import DecodeSettings, PictureStore, gather_pictures
@@ -25,7 +26,6 @@ from mmsearch.training.reranker.config import DualData
 from mmsearch.training.reranker.examples import Examples, Pool, ValidationSet
 from mmsearch.training.reranker.language import LanguageStart
 from mmsearch.training.reranker.seeing import Seeing, Tables, keep_tables
-from mmsearch.types import QueryBank
 
 _BANK_TEXTS, _BANK_IMAGES = 2000, 800
 """Typical questions that are written with a reranker."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mmsearch.errors import DatasetError
 from mmsearch.rerank import region_projection
-from mmsearch.types import Embeddings, QueryBank, RegionProjection
+from mmsearch.rerank_types import QueryBank, RegionProjection
+from mmsearch.types import Embeddings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmsearch.evaluation.first_hits import reranked_ranks
 from mmsearch.rerank.fusion import fused
-from mmsearch.types import Fusion
+from mmsearch.rerank_types import Fusion
 
 WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 150.0, 1000.0)
 """Of the cosine: from the logit alone to all but the cosine alone."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from mmsearch.evaluation.report import RetrievalMetrics, SkippedPicture
+from mmsearch.rerank_types import Fusion
 from mmsearch.training.checkpoint import saved_metrics
 from mmsearch.training.records import RunListener
-from mmsearch.types import Fusion
 
 
 @dataclass(frozen=True, slots=True)

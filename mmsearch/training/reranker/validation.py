@@ -15,13 +15,14 @@ from mmsearch.evaluation.metrics import retrieval_ranks, summarise_ranks
 from mmsearch.evaluation.report import RetrievalMetrics
 from mmsearch.rerank.batching import PairRun, PassSize, even_parts, pair_runs
 from mmsearch.rerank.fusion import hubness
+from mmsearch.rerank_types import Fusion
 from mmsearch.training.reranker.device import Compute
 from mmsearch.training.reranker.examples import CaptionIndex, Examples, ValidationSet
 from mmsearch.training.reranker.fusion import TEMPERATURES, ScoredHits, ScoredSet, best_fusion
 from mmsearch.training.reranker.model import RerankerModel
 from mmsearch.training.reranker.records import Lift
 from mmsearch.training.reranker.states import CaptionStates
-from mmsearch.types import Embeddings, Fusion
+from mmsearch.types import Embeddings
 
 _PICTURES, _TEXTS, _PAIRS = 50, 64, 256
 """How much is read in one pass."""

@@ -25,7 +25,7 @@ from mmsearch.encoders.torch_runtime import TorchEncoder, TorchRegionEncoder
 from mmsearch.errors import ModelError
 from mmsearch.protocols import RegionEncoder
 from mmsearch.rerank import region_projection
-from mmsearch.types import RegionProjection
+from mmsearch.rerank_types import RegionProjection
 from tests.integration.encoders.conftest import blobs
 
 MINI_TAPS = ("visual.trunk.blocks.4", "visual.trunk.blocks.5", "visual.trunk.bn2")

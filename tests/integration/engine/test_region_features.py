@@ -13,7 +13,7 @@ from mmsearch.engine.library import Library
 from mmsearch.engine.progress import SilentProgress
 from mmsearch.engine.records import IndexOptions
 from mmsearch.errors import ModelError
-from mmsearch.types import RegionCodes
+from mmsearch.rerank_types import RegionCodes
 from tests.fakes import (
     FAKE_PROJECTION,
     FakeCrossEncoder,

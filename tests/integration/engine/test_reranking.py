@@ -13,7 +13,7 @@ from mmsearch.engine.library import Library
 from mmsearch.engine.records import IndexOptions
 from mmsearch.engine.request import QueryRequest
 from mmsearch.errors import QueryError
-from mmsearch.types import Fusion, QueryBank
+from mmsearch.rerank_types import Fusion, QueryBank
 from tests.fakes import COLOURS, FakeCrossEncoder, FakeModels, FakeRerankers
 from tests.photos import fake_library, media_id, photo
 

@@ -17,15 +17,8 @@ from mmsearch.engine.rerank_stage import RerankStage
 from mmsearch.engine.reranking import Reranker, RerankerParts, reordered
 from mmsearch.engine.retrieval import Found
 from mmsearch.errors import MediaError
-from mmsearch.types import (
-    NO_QUESTIONS,
-    Fusion,
-    MediaMetadata,
-    MediaRecord,
-    Modality,
-    QueryBank,
-    RegionCodes,
-)
+from mmsearch.rerank_types import NO_QUESTIONS, Fusion, QueryBank, RegionCodes
+from mmsearch.types import MediaMetadata, MediaRecord, Modality
 from tests.fakes import FAKE_PROJECTION, FakeCrossEncoder, FakeRegionEncoder, FakeRerankers
 
 SPACE = FakeRegionEncoder().space

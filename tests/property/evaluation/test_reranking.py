@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmsearch.evaluation.metrics import summarise_ranks
 from mmsearch.evaluation.reranking import DEPTHS, Encoded, rerank_split
-from mmsearch.types import Fusion, QueryBank
+from mmsearch.rerank_types import Fusion, QueryBank
 
 WEIGHTS = Fusion(2.0, 0.5, image_hubness=0.5, caption_hubness=0.25, temperature=0.1)
 AXES = np.eye(4, dtype=np.float32)

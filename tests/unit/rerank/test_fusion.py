@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mmsearch.rerank import fused_captions, fused_images, hubness
-from mmsearch.types import NO_QUESTIONS, Embeddings, Fusion, QueryBank
+from mmsearch.rerank_types import NO_QUESTIONS, Fusion, QueryBank
+from mmsearch.types import Embeddings
 
 
 def unit_rows(n: int, seed: int) -> Embeddings:

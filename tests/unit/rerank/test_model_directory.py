@@ -13,7 +13,7 @@ from mmsearch.errors import ModelError
 from mmsearch.rerank import find_reranker, region_projection, save_reranker
 from mmsearch.rerank.model_directory import RerankerFacts, load_network
 from mmsearch.rerank.source import read_config
-from mmsearch.types import NO_QUESTIONS, Fusion
+from mmsearch.rerank_types import NO_QUESTIONS, Fusion
 from tests.tiny_reranker import (
     TinyReranker,
     build_tiny_reranker,

@@ -14,7 +14,8 @@ from mmsearch.errors import ModelError
 from mmsearch.rerank.batching import PassSize
 from mmsearch.rerank.scoring import MatchInputs, RunSizes, States, TowerCrossEncoder
 from mmsearch.rerank.source import RerankerSource
-from mmsearch.types import NO_QUESTIONS, Fusion, RegionCodes, Scores
+from mmsearch.rerank_types import NO_QUESTIONS, Fusion, RegionCodes
+from mmsearch.types import Scores
 from tests.tiny_reranker import TinyReranker, random_codes, tiny_config, tiny_projection
 
 

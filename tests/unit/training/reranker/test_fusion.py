@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mmsearch.rerank_types import Fusion
 from mmsearch.training.reranker.fusion import TEMPERATURES, ScoredHits, ScoredSet, best_fusion
-from mmsearch.types import Fusion
 
 Rows = NDArray[np.float64]
 

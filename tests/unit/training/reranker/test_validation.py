@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from mmsearch.rerank.fusion import hubness
+from mmsearch.rerank_types import Fusion
 from mmsearch.training.reranker.device import computing
 from mmsearch.training.reranker.examples import CaptionIndex, ValidationSet
 from mmsearch.training.reranker.records import Lift
 from mmsearch.training.reranker.states import keep_states, padded
 from mmsearch.training.reranker.validation import Validator, measure
-from mmsearch.types import Fusion
 from tests.unit.training.reranker.test_start import toy_model
 from tests.unit.training.reranker.toy import toy_examples
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from mmsearch.rerank.config import RerankerConfig
+from mmsearch.rerank_types import QueryBank
 from mmsearch.training.reranker import Drawing, RerankerTrainConfig
 from mmsearch.training.reranker.examples import Examples, Pool, Reduction, ValidationSet
 from mmsearch.training.reranker.language import LanguageStart
-from mmsearch.types import QueryBank
 
 COLOURS = ("red", "green", "blue", "white", "black", "grey")
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "on", "dog", "ball", *COLOURS)
