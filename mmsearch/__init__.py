@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.request import PreparedPicture as PreparedPicture
     from mmsearch.engine.request import QueryOptions as QueryOptions
     from mmsearch.engine.request import QueryRequest as QueryRequest
+    from mmsearch.engine.upkeep.records import BackupRecord as BackupRecord
+    from mmsearch.engine.upkeep.records import RestoreReport as RestoreReport
     from mmsearch.errors import CatalogueError as CatalogueError
     from mmsearch.errors import ConfigError as ConfigError
     from mmsearch.errors import DatasetError as DatasetError
@@ -90,6 +92,7 @@ _HOMES = {
         ),
         "engine.request",
     ),
+    **dict.fromkeys(("BackupRecord", "RestoreReport"), "engine.upkeep.records"),
     **dict.fromkeys(
         (
             "CatalogueError",

@@ -21,6 +21,7 @@ class CommandEntry:
 
 SEARCH = "Search"
 CATALOGUE = "Catalogue"
+UPKEEP = "Upkeep"
 MODELS = "Models"
 
 COMMANDS = (
@@ -31,6 +32,8 @@ COMMANDS = (
     CommandEntry("status", "Show what is indexed, and what failed.", CATALOGUE),
     CommandEntry("info", "Show what is known of one picture.", CATALOGUE),
     CommandEntry("remove", "Forget a file or folder; the files stay.", CATALOGUE),
+    CommandEntry("backup", "Copy an index, while it is used, to a folder.", UPKEEP),
+    CommandEntry("restore", "Bring an index back from a backup.", UPKEEP),
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),

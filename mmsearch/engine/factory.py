@@ -205,6 +205,7 @@ class Factory:
         self._caption_retrievers.clear()
         self.rerankers.clear()
         self._encoders.clear()
+        self._facets = Recent(1)  # a restored catalogue counts its generations from an older one
 
     @property
     def _limits(self) -> DecodeLimits:

@@ -23,6 +23,7 @@ from mmsearch.errors import QueryError
 if TYPE_CHECKING:
     from mmsearch.config import Settings
     from mmsearch.engine.factory import Factory
+    from mmsearch.engine.upkeep.records import BackupRecord, OnStep, RestoreReport
     from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary
 
 _DEFAULTS = IndexOptions()
@@ -230,6 +231,50 @@ class Library(Closing):
 
         with self._factory.catalogues.lease() as catalogue:
             return media_info(catalogue, path)
+
+    def is_new(self) -> bool:
+        """Whether there is no index of this name yet."""
+        return not self._factory.catalogues.exists()
+
+    def backup(self, folder: Path | str, on_step: OnStep | None = None) -> BackupRecord:
+        """Make a new or empty folder a backup of the index, and tell what it holds.
+
+        Others may search and index meanwhile: the copy is of one moment. It is checked before it
+        gets its name. Vector files are left out, as they are made from the catalogue.
+
+        Args:
+            folder: Where to; it is made, or must be empty.
+            on_step: Told how far it is, in the calling thread.
+
+        Raises:
+            CatalogueError: There is no index yet, it is damaged, or the folder cannot be written.
+        """
+        from mmsearch.engine.upkeep.backup import back_up
+        from mmsearch.engine.upkeep.records import silent
+
+        with self._factory.catalogues.lease() as catalogue:
+            return back_up(catalogue, self.settings.index, Path(folder), on_step or silent)
+
+    def restore(self, folder: Path | str, on_step: OnStep | None = None) -> RestoreReport:
+        """Make the index what a backup holds; the present catalogue is kept beside it.
+
+        All of the backup is checked before anything is changed. Killed anywhere, the index is
+        wholly the old or wholly the new one.
+
+        Args:
+            folder: What `backup` made, or a restore point.
+            on_step: Told how far it is, in the calling thread.
+
+        Raises:
+            CatalogueError: The backup is damaged or newer than this version, the index is in use,
+                or its folder cannot be written.
+        """
+        from mmsearch.engine.upkeep.records import silent
+        from mmsearch.engine.upkeep.restore import restore
+
+        self._factory.close()
+        path = self._factory.catalogues.path
+        return restore(path, self.settings.index, Path(folder), on_step or silent)
 
     def close(self) -> None:
         """Close the catalogue, end worker processes, let go of the model; twice is harmless."""

@@ -25,6 +25,7 @@ import numpy as np
 from blake3 import blake3
 
 from mmsearch.errors import VectorIndexError
+from mmsearch.runtime.whole_file import sync_folder
 from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
 from mmsearch.vectors.recipes import make_index, recipe_named
 from mmsearch.vectors.rows import Rows
@@ -76,7 +77,7 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except (OSError, RuntimeError) as exc:
         raise VectorIndexError(
             f"vector file {path} cannot be written ({exc}): check the folder and the disk"
@@ -147,14 +148,3 @@ def _sweep(path: Path) -> None:
                 stray.unlink()
         except FileNotFoundError:
             logger.debug("%s was removed by another process", stray)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where folders can be synced (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,12 +99,15 @@ def readme_commands(text: str) -> list[str]:
 
 def _check(line: str, desk: Desk) -> None:
     """Run one line of shell; it must succeed."""
+    if "mmsearch restore" in line:
+        assert desk.mmsearch.run("-q", "backup", "backups/monday").code == 0
     done = desk.mmsearch.shell(line)
     assert done.code == 0, f"{line}: {done.notes}"
     _restore(line, desk)
 
 
 def _restore(line: str, desk: Desk) -> None:
-    """Bring back what an example removed."""
+    """Bring back what an example removed, and remove what it made."""
+    shutil.rmtree(desk.mmsearch.folder / "backups", ignore_errors=True)
     if "remove" in line:
         assert desk.mmsearch.run("-q", "index", "photos").code == 0

@@ -1,0 +1,1 @@
+"""Keeping an index sound: checks, repairs, copies, other models."""

@@ -1,0 +1,47 @@
+"""What a backup says of itself, and what a restore did: frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+OnStep: TypeAlias = Callable[[str, int, int | None], None]
+"""Told that so much of so much is done in a step such as "copying"; None: unknown."""
+
+
+def silent(step: str, done: int, total: int | None) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRecord:
+    """What a backup holds, as its `backup.json` says.
+
+    `pictures` counts distinct ones, `files` all; `digest` is BLAKE3 of the catalogue file, of
+    `size_bytes`; `version` is that of mmsearch.
+    """
+
+    format: int
+    version: str
+    index: str
+    made_at: datetime
+    schema: int
+    generation: int
+    files: int
+    pictures: int
+    captions: int
+    embeddings: int
+    size_bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """The backup that an index is now, and where its former catalogue is kept; None: had none."""
+
+    backup: BackupRecord
+    kept: Path | None
+    seconds: float
