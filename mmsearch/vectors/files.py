@@ -80,9 +80,18 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
         sync_folder(path.parent)
     except (OSError, RuntimeError) as exc:
         raise VectorIndexError(
-            f"vector file {path} cannot be written ({exc}): check the folder and the disk"
+            f"vector file {path} cannot be written ({_reason(exc)}): "
+            "check the folder, and the space on its disk"
         ) from exc
     return manifest
+
+
+def _reason(exc: OSError | RuntimeError) -> str:
+    """What the system said: FAISS tells that in brackets, after a line of its own source."""
+    if isinstance(exc, OSError):
+        return exc.strerror or str(exc)
+    text = " ".join(str(exc).split())
+    return text[text.rfind("(") + 1 : -1] if text.endswith(")") else text
 
 
 def _with_ids(rows: Rows) -> faiss.IndexIDMap:

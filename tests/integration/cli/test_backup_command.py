@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,17 @@ def test_a_served_index_is_not_replaced(world: World) -> None:
     assert done.code == 1
     assert "is in use: end what has it open ('mmsearch serve'" in done.notes
     assert done.notes.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["index photos", "backup backup"])
+def test_a_full_disk_is_one_line(world: World, tmp_path: Path, command: str) -> None:
+    """No file may grow beyond 64 kB, which stands for a disk without room."""
+    shutil.copytree(world.photos, tmp_path / "photos")
+    before = world.mmsearch.run("query", "red", "--json").text
+    done = world.mmsearch.shell(f"ulimit -f 64; mmsearch {command}")
+    assert done.code == 1
+    assert done.notes.splitlines()[-1].startswith("mmsearch: error: catalogue ")
+    assert "disk I/O error; check the file, its folder and the disk" in done.notes
+    assert "Traceback" not in done.notes
+    assert world.mmsearch.run("query", "red", "--json").text == before
+    assert world.mmsearch.shell(f"mmsearch {command}").code == 0
