@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.request import PreparedPicture as PreparedPicture
     from mmsearch.engine.request import QueryOptions as QueryOptions
     from mmsearch.engine.request import QueryRequest as QueryRequest
+    from mmsearch.engine.upkeep.backup_records import BackupRecord as BackupRecord
+    from mmsearch.engine.upkeep.backup_records import RestoreReport as RestoreReport
     from mmsearch.engine.upkeep.findings import FileCheck as FileCheck
     from mmsearch.engine.upkeep.findings import Finding as Finding
     from mmsearch.engine.upkeep.findings import RepairReport as RepairReport
@@ -101,6 +103,7 @@ _HOMES = {
         ),
         "engine.request",
     ),
+    **dict.fromkeys(("BackupRecord", "RestoreReport"), "engine.upkeep.backup_records"),
     **dict.fromkeys(
         (
             "FileCheck",

@@ -62,3 +62,29 @@ def known_file(relative: str, content: str, *, moved_from: int | None = None) ->
     return FileEntry(
         relative.encode(), len(content), 2_000_000, digest_of(content), moved_from=moved_from
     )
+
+
+_COPIED = [
+    "roots",
+    "contents",
+    "media",
+    "captions",
+    "spaces",
+    "region_projections",
+    "tombstones",
+    "failures",
+    "meta",
+]
+_CHECKED = ("image_embeddings", "caption_embeddings", "region_features")
+
+
+def as_older_schema(version: int) -> str:
+    """SQL that makes a catalogue what schema 1 or 2 wrote, less what these did not know."""
+    lines = [f"DROP INDEX ix_{table}_copy" for table in _COPIED]
+    lines += [f"ALTER TABLE {table} DROP COLUMN checksum" for table in _CHECKED]
+    lines += ["ALTER TABLE meta DROP COLUMN previous_space_id"]
+    lines += ["ALTER TABLE spaces DROP COLUMN since"]
+    if version == 1:
+        lines += ["DROP TABLE region_features", "DROP TABLE region_projections"]
+    lines += [f"UPDATE alembic_version SET version_num = '000{version}'"]
+    return "; ".join([*lines, f"PRAGMA user_version = {version}"])

@@ -6,7 +6,7 @@ The same connection serves both: `read` is `sqlite3` alone, `write` wraps it in 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -90,6 +90,12 @@ class Database:
         if self.writable:
             self.read("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def copy_pages(
+        self, target: sqlite3.Connection, step: int, on_step: Callable[[int, int, int], None]
+    ) -> None:
+        """Copy all pages into another database, `step` at a time, telling how many are left."""
+        self._raw.backup(target, pages=step, progress=on_step)
+
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         if self._engine is not None:
@@ -162,6 +168,11 @@ def _explained(exc: sqlite3.Error, path: Path) -> CatalogueError:
     return CatalogueError(f"catalogue {path}: {reason}; {advice}")
 
 
+def file_uri(path: Path, options: str) -> str:
+    """What SQLite opens a file by, with options such as `mode=ro`."""
+    return f"file:{quote(path.absolute().as_posix())}?{options}"
+
+
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +188,6 @@ def _connect(path: Path, *, create: bool) -> Database:
     In a folder that cannot be written, SQLite cannot make the log's index file, which even
     readers need, unless a writer left one there or the file is declared immutable.
     """
-    uri = "file:" + quote(path.absolute().as_posix())
     modes = ["mode=rwc" if create else "mode=rw", "mode=ro"]
     if not _has_log(path):
         modes.append("mode=ro&immutable=1")
@@ -185,12 +195,35 @@ def _connect(path: Path, *, create: bool) -> Database:
     for mode in modes:
         try:
             with _decodable():
-                return Database(path, _configured(f"{uri}?{mode}"), writable="rw" in mode)
+                raw = _unmoved(path, file_uri(path, mode))
+            return Database(path, raw, writable="rw" in mode)
         except sqlite3.OperationalError as exc:
             errors.append(exc)
         except sqlite3.DatabaseError as exc:
             raise _explained(exc, path) from exc
     raise _explained(errors[0], path) from errors[0]
+
+
+def _unmoved(path: Path, uri: str) -> sqlite3.Connection:
+    """A connection to the file that `path` names still, once the connection holds its lock.
+
+    A restored copy may take the place of a file between the moment it is opened and the moment it
+    is locked; what is written to the old one then would be lost.
+    """
+    while True:
+        before = _identity(path)
+        raw = _configured(uri)
+        if before is not None and _identity(path) == before:
+            return raw
+        raw.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _has_log(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -57,6 +58,20 @@ class Catalogue(FacetCounts, Captions, Soundness, SpaceChanges, Closing):
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the file: the end of a run."""
         self._db.checkpoint()
+
+    def copy_to(self, path: Path, on_pages: Callable[[int, int], None]) -> None:
+        """Write one state of the catalogue to a new file, whatever others commit meanwhile.
+
+        Args:
+            path: The new file; it is left half-written where this fails.
+            on_pages: Told how many pages are done, and of how many.
+
+        Raises:
+            CatalogueError: The catalogue cannot be read, or `path` not written.
+        """
+        from mmsearch.catalogue.copies import copy_database
+
+        copy_database(self._db, path, on_pages)
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""

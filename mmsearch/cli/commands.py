@@ -35,6 +35,8 @@ COMMANDS = (
     CommandEntry("verify", "Check an index for damage, and its pictures.", UPKEEP),
     CommandEntry("repair", "Mend what 'mmsearch verify' finds, where that is possible.", UPKEEP),
     CommandEntry("migrate", "Change the model of an index, or go back.", UPKEEP),
+    CommandEntry("backup", "Copy an index, while it is used, to a folder.", UPKEEP),
+    CommandEntry("restore", "Bring an index back from a backup.", UPKEEP),
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from mmsearch.engine.records import LibraryStatus, MediaInfo
+    from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
     from mmsearch.engine.upkeep.findings import Finding, RepairReport, VerifyReport
     from mmsearch.engine.upkeep.model_records import DroppedSpace, MigrationReport, RollbackReport
     from mmsearch.types import CaptionHit, Failure, Hit, IndexSummary, MediaRecord, Space
@@ -168,6 +169,32 @@ def repair_json(report: RepairReport) -> Json:
         "dropped_regions": report.n_regions,
         "rebuilt": [str(path) for path in report.rebuilt],
         "needs_index": report.needs_index,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def backup_json(folder: Path, record: BackupRecord) -> Json:
+    """Where a backup lies, and what it holds."""
+    return {
+        "folder": str(folder),
+        "index": record.index,
+        "made_at": record.made_at.isoformat(),
+        "schema": record.schema,
+        "generation": record.generation,
+        "files": record.files,
+        "contents": record.pictures,
+        "captions": record.captions,
+        "embeddings": record.embeddings,
+        "size_bytes": record.size_bytes,
+        "digest": record.digest,
+    }
+
+
+def restore_json(folder: Path, report: RestoreReport) -> Json:
+    """What an index is now, and where its former catalogue is kept."""
+    return {
+        **backup_json(folder, report.backup),
+        "kept": None if report.kept is None else str(report.kept),
         "seconds": round(report.seconds, 3),
     }
 

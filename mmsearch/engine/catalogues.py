@@ -25,6 +25,11 @@ class Catalogues:
         self._idle: list[Catalogue] = []
         self._closings = 0
 
+    @property
+    def path(self) -> Path:
+        """The SQLite file, which may not be there yet."""
+        return self._path
+
     def exists(self) -> bool:
         """Whether there is a catalogue file."""
         return self._path.is_file()

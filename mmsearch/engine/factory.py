@@ -203,6 +203,7 @@ class Factory:
         self.questions.clear()
         self.rerankers.clear()
         self._encoders.clear()
+        self._facets = Recent(1)  # a restored catalogue counts its generations from an older one
 
     @property
     def _limits(self) -> DecodeLimits:

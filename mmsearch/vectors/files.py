@@ -26,6 +26,7 @@ import numpy as np
 from blake3 import blake3
 
 from mmsearch.errors import VectorIndexError
+from mmsearch.runtime.whole_file import sync_folder
 from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
 from mmsearch.vectors.recipes import make_index, recipe_named
 from mmsearch.vectors.rows import Rows
@@ -81,12 +82,21 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except (OSError, RuntimeError) as exc:
         raise VectorIndexError(
-            f"vector file {path} cannot be written ({exc}): check the folder and the disk"
+            f"vector file {path} cannot be written ({_reason(exc)}): "
+            "check the folder, and the space on its disk"
         ) from exc
     return manifest
+
+
+def _reason(exc: OSError | RuntimeError) -> str:
+    """What the system said: FAISS tells that in brackets, after a line of its own source."""
+    if isinstance(exc, OSError):
+        return exc.strerror or str(exc)
+    text = " ".join(str(exc).split())
+    return text[text.rfind("(") + 1 : -1] if text.endswith(")") else text
 
 
 def _with_ids(rows: Rows) -> faiss.IndexIDMap:
@@ -152,14 +162,3 @@ def _sweep(path: Path) -> None:
                 stray.unlink()
         except FileNotFoundError:
             logger.debug("%s was removed by another process", stray)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where folders can be synced (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.engine.interrupts import InterruptibleProgress
@@ -9,6 +10,7 @@ from mmsearch.engine.progress import ProgressListener, SilentProgress
 
 if TYPE_CHECKING:
     from mmsearch.engine.factory import Factory
+    from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
     from mmsearch.engine.upkeep.findings import (
         RepairReport,
         UpkeepListener,
@@ -119,3 +121,49 @@ class Upkeep:
 
         with self._factory.catalogues.lease() as catalogue:
             return drop_space(catalogue, self._factory.settings.index_dir, model)
+
+    def is_new(self) -> bool:
+        """Whether there is no index of this name yet."""
+        return not self._factory.catalogues.exists()
+
+    def backup(self, folder: Path | str, progress: UpkeepListener | None = None) -> BackupRecord:
+        """Make a new or empty folder a backup of the index, and tell what it holds.
+
+        Others may search and index meanwhile: the copy is of one moment. It is checked before it
+        gets its name. Vector files are left out, as they are made from the catalogue.
+
+        Args:
+            folder: Where to; it is made, or must be empty.
+            progress: Told how far it is, in the calling thread.
+
+        Raises:
+            CatalogueError: There is no index yet, it is damaged, or the folder cannot be written.
+        """
+        from mmsearch.engine.upkeep.backup import back_up
+        from mmsearch.engine.upkeep.findings import SilentUpkeep
+
+        with self._factory.catalogues.lease() as catalogue:
+            return back_up(
+                catalogue, self._factory.settings.index, Path(folder), progress or SilentUpkeep()
+            )
+
+    def restore(self, folder: Path | str, progress: UpkeepListener | None = None) -> RestoreReport:
+        """Make the index what a backup holds; the present catalogue is kept beside it.
+
+        All of the backup is checked before anything is changed. Killed anywhere, the index is
+        wholly the old or wholly the new one.
+
+        Args:
+            folder: What `backup` made, or a restore point.
+            progress: Told how far it is, in the calling thread.
+
+        Raises:
+            CatalogueError: The backup is damaged or newer than this version, the index is in use,
+                or its folder cannot be written.
+        """
+        from mmsearch.engine.upkeep.findings import SilentUpkeep
+        from mmsearch.engine.upkeep.restore import restore
+
+        self._factory.close()
+        path = self._factory.catalogues.path
+        return restore(path, self._factory.settings.index, Path(folder), progress or SilentUpkeep())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +111,9 @@ def _check(line: str, desk: Desk) -> None:
 
 
 def _prepare(line: str, desk: Desk) -> None:
-    """Change the model first where an example is about what comes after that."""
+    """Make first what an example goes back to, or takes out."""
+    if "mmsearch restore" in line:
+        assert desk.mmsearch.run("-q", "backup", "backups/monday").code == 0
     if "--rollback" in line or "--drop-old" in line:
         assert desk.mmsearch.run("-q", "migrate", "--to", "tuned").code == 0
     if "--drop-old" in line:
@@ -118,7 +121,8 @@ def _prepare(line: str, desk: Desk) -> None:
 
 
 def _restore(line: str, desk: Desk) -> None:
-    """Bring back what an example removed or changed."""
+    """Bring back what an example removed or changed, and remove what it made."""
+    shutil.rmtree(desk.mmsearch.folder / "backups", ignore_errors=True)
     if "--to tuned" in line:
         assert desk.mmsearch.run("-q", "migrate", "--rollback").code == 0
     if "remove" in line:

@@ -17,7 +17,7 @@ from mmsearch.catalogue import Catalogue, CatalogueBatch
 from mmsearch.catalogue.tables import metadata
 from mmsearch.errors import CatalogueError
 from mmsearch.types import Modality
-from tests.catalogue_rows import embeddings_of, make_space, new_file
+from tests.catalogue_rows import as_older_schema, embeddings_of, make_space, new_file
 from tests.region_projections import codes_of, random_projection
 
 
@@ -154,17 +154,7 @@ def as_schema(version: int, path: Path) -> Path:
     """A catalogue as schema 1 or 2 wrote it."""
     make(path)
     raw = sqlite3.connect(path)
-    copies = raw.execute("SELECT name FROM sqlite_master WHERE name LIKE 'ix%copy'").fetchall()
-    for (name,) in copies:
-        raw.execute(f"DROP INDEX {name}")
-    for table in ("image_embeddings", "caption_embeddings", "region_features"):
-        raw.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
-    raw.execute("ALTER TABLE meta DROP COLUMN previous_space_id")
-    raw.execute("ALTER TABLE spaces DROP COLUMN since")
-    if version == 1:
-        raw.executescript("DROP TABLE region_features; DROP TABLE region_projections")
-    raw.execute("UPDATE alembic_version SET version_num = ?", (f"000{version}",))
-    raw.execute(f"PRAGMA user_version = {version}")
+    raw.executescript(as_older_schema(version))
     raw.commit()
     raw.close()
     return path

@@ -1,0 +1,93 @@
+"""Whole copies of a catalogue: made while others write, checked before they are trusted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmsearch.catalogue.database import Database, clear_errors, file_uri
+from mmsearch.catalogue.schema_version import APPLICATION_ID, SCHEMA_VERSION
+from mmsearch.errors import CatalogueError
+
+_PAGES_A_STEP = 2048
+"""8 MB: between two steps the listener is told, and Ctrl-C is noticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFacts:
+    """What a whole copy of a catalogue holds; `pictures` counts distinct ones, `files` all."""
+
+    schema: int
+    generation: int
+    files: int
+    pictures: int
+    captions: int
+    embeddings: int
+
+
+def copy_database(database: Database, path: Path, on_pages: Callable[[int, int], None]) -> None:
+    """Write one state of the catalogue to a new file `path`, whatever others commit meanwhile.
+
+    `on_pages` is told how many pages are done, and of how many. What cannot be finished is left
+    half-written for the caller to remove; nothing is flushed to disk.
+
+    Raises:
+        CatalogueError: The catalogue cannot be read, or `path` not written.
+    """
+
+    def tell(_status: int, left: int, total: int) -> None:
+        on_pages(total - left, total)
+
+    with clear_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as copy:
+        copy.execute("PRAGMA journal_mode = OFF")
+        copy.execute("PRAGMA synchronous = OFF")
+        with database.snapshot():
+            # The state is fixed by the first reading; SQLite would else begin anew at each commit.
+            database.number("SELECT generation FROM meta")
+            database.copy_pages(copy, _PAGES_A_STEP, tell)
+
+
+def check_copy(path: Path) -> CopyFacts:
+    """What a catalogue file holds that nobody writes to, once every page of it is checked.
+
+    Nothing is made beside it, and an older schema stays as it is.
+
+    Raises:
+        CatalogueError: Damaged, of another program, or of a newer schema.
+    """
+    uri = file_uri(path, "mode=ro&immutable=1")
+    with clear_errors(path), closing(sqlite3.connect(uri, uri=True)) as raw:
+        schema = _known_schema(raw, path)
+        problems = [str(row[0]) for row in raw.execute("PRAGMA integrity_check(1)")]
+        lost = raw.execute("PRAGMA foreign_key_check").fetchone()
+        if problems != ["ok"] or lost is not None:
+            what = (
+                problems[0].splitlines()[-1].strip() if problems != ["ok"] else "rows are missing"
+            )
+            raise CatalogueError(f"catalogue {path} is damaged ({what}): choose another copy")
+        return CopyFacts(schema, *(int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS))
+
+
+_COUNTS = (
+    "SELECT generation FROM meta",
+    "SELECT count(*) FROM media",
+    "SELECT count(*) FROM contents",
+    "SELECT count(*) FROM captions",
+    "SELECT (SELECT count(*) FROM image_embeddings) + (SELECT count(*) FROM caption_embeddings)",
+)
+
+
+def _known_schema(raw: sqlite3.Connection, path: Path) -> int:
+    """The schema of a catalogue that this version can read, or upgrade."""
+    if raw.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise CatalogueError(f"{path} is not a catalogue of mmsearch: choose another copy")
+    schema = int(raw.execute("PRAGMA user_version").fetchone()[0])
+    if schema > SCHEMA_VERSION:
+        raise CatalogueError(
+            f"catalogue {path} has schema {schema}, this mmsearch knows {SCHEMA_VERSION}: "
+            "upgrade mmsearch"
+        )
+    return schema
