@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -37,6 +38,26 @@ with fake_library(Path(sys.argv[1]), two_models(), batch_size=2) as library:
         assert library.rollback_model().model == "fake"
         time.sleep(0.3)
         assert library.drop_space().model == "other"
+"""
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from mmsearch.engine.upkeep.model_records import MigrationOptions
+from tests.fakes import FakeDualEncoder
+from tests.integration.engine.test_model_change_live import two_models
+from tests.photos import fake_library
+
+class Slow(FakeDualEncoder):
+    def encode_images(self, images):
+        print("encoding", flush=True)
+        time.sleep(0.02)
+        return FakeDualEncoder.encode_images(self, images)
+
+models = two_models()
+models.encoders["other"] = Slow(models.space("other"), weights=(1.0, 0.3, 0.6))
+with fake_library(Path(sys.argv[1]), models, batch_size=1) as library:
+    library.migrate(MigrationOptions("other"))
 """
 
 
@@ -157,6 +178,32 @@ def test_a_change_in_the_very_library_that_is_asked(
         finally:
             over.set()
         assert all(one.result() for one in working)
+
+
+def test_killed_at_any_moment_a_change_is_gone_on_with(
+    home: Path, library: Library, album: Path
+) -> None:
+    """Before the switch the old model answers as ever; the last run ends as an undisturbed one."""
+    asked = questions(library, album)
+    old = [of_no_generation(ask(library, *one)) for one in asked]
+    new = _answers_after_a_change(home, library, asked)
+    chance = random.Random(5)
+    n_embedded = [0]
+    for _ in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, home], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        for _ in range(chance.randint(3, 8)):
+            assert process.stdout.readline() == b"encoding\n"
+        time.sleep(chance.uniform(0.0, 0.05))
+        process.kill()
+        process.communicate()
+        n_embedded.append(library.status().spaces[1].n_images)
+        assert [of_no_generation(ask(library, *one)) for one in asked] == old
+    assert n_embedded == sorted(set(n_embedded))  # each run goes on where the last one was killed
+    assert library.migrate(MigrationOptions("other")).n_images == 30 - n_embedded[-1]
+    assert [of_no_generation(ask(library, *one)) for one in asked] == new
 
 
 def _answers_after_a_change(
