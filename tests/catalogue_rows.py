@@ -86,5 +86,5 @@ def as_older_schema(version: int) -> str:
     lines += ["ALTER TABLE spaces DROP COLUMN since"]
     if version == 1:
         lines += ["DROP TABLE region_features", "DROP TABLE region_projections"]
-    lines += [f"UPDATE alembic_version SET version_num = '000{version}'"]
+    lines += [f"UPDATE alembic_version SET version_num = '000{version}'"]  # noqa: S608 - a number
     return "; ".join([*lines, f"PRAGMA user_version = {version}"])
