@@ -34,6 +34,7 @@ COMMANDS = (
     CommandEntry("remove", "Forget a file or folder; the files stay.", CATALOGUE),
     CommandEntry("backup", "Copy an index, while it is used, to a folder.", UPKEEP),
     CommandEntry("restore", "Bring an index back from a backup.", UPKEEP),
+    CommandEntry("doctor", "Check this installation, and say what to do.", UPKEEP),
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),

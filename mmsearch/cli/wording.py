@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mmsearch.types import MediaRecord
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | str) -> str:
     """The path as safe, whole text: control characters and bytes that are not text escaped.
 
     A file name may carry a newline or a terminal's escape codes; neither reaches the screen.
