@@ -91,3 +91,18 @@ def _known_schema(raw: sqlite3.Connection, path: Path) -> int:
             "upgrade mmsearch"
         )
     return schema
+
+
+def schema_of(path: Path) -> int:
+    """The schema of a catalogue, which stays as it is, whatever version that may be.
+
+    Raises:
+        CatalogueError: Damaged, or of another program.
+    """
+    # Another process's log is read too, where there is one; a file alone is taken as it is.
+    logged = path.with_name(f"{path.name}-wal").is_file()
+    uri = file_uri(path, "mode=ro" if logged else "mode=ro&immutable=1")
+    with clear_errors(path), closing(sqlite3.connect(uri, uri=True)) as raw:
+        if raw.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise CatalogueError(f"{path} is not a catalogue of mmsearch: move it away")
+        return int(raw.execute("PRAGMA user_version").fetchone()[0])

@@ -37,6 +37,7 @@ COMMANDS = (
     CommandEntry("migrate", "Change the model of an index, or go back.", UPKEEP),
     CommandEntry("backup", "Copy an index, while it is used, to a folder.", UPKEEP),
     CommandEntry("restore", "Bring an index back from a backup.", UPKEEP),
+    CommandEntry("doctor", "Check this installation, and say what to do.", UPKEEP),
     CommandEntry("models", "List the models that --model takes.", MODELS),
     CommandEntry("evaluate", "Measure recall@K on a captioned split.", MODELS),
     CommandEntry("train", "Train or fine-tune a model on captioned pictures.", MODELS),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from mmsearch.engine.doctor import Diagnosis
     from mmsearch.engine.records import LibraryStatus, MediaInfo
     from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
     from mmsearch.engine.upkeep.findings import Finding, RepairReport, VerifyReport
@@ -196,6 +197,16 @@ def restore_json(folder: Path, report: RestoreReport) -> Json:
         **backup_json(folder, report.backup),
         "kept": None if report.kept is None else str(report.kept),
         "seconds": round(report.seconds, 3),
+    }
+
+
+def diagnosis_json(diagnosis: Diagnosis) -> Json:
+    """One thing that the doctor looked at."""
+    return {
+        "subject": diagnosis.subject,
+        "level": diagnosis.level.value,
+        "says": diagnosis.says,
+        "advice": diagnosis.advice,
     }
 
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-from PIL import ImageFile
+from PIL import ImageFile, features
 
 from mmsearch.errors import MediaError
 
@@ -29,6 +29,9 @@ _PLUGINS = {
     "JPEG2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
     "TGA": ("PIL.TgaImagePlugin", "TgaImageFile"),
 }
+_OPTIONAL = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jpg", "PNG": "zlib"}
+"""What Pillow may have been built without, by its own names."""
+
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
 _HEIF_BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -70,6 +73,18 @@ def open_picture(data: bytes) -> ImageFile.ImageFile:
     image = _factory(name)(io.BytesIO(data))
     image.format = name
     return image
+
+
+def check_decoder(name: str) -> None:
+    """Pass when this installation decodes a format.
+
+    Raises:
+        MediaError: It has no decoder for it.
+    """
+    _factory(name)
+    feature = _OPTIONAL.get(name)
+    if feature is not None and not features.check(feature):
+        raise MediaError(f"no decoder for {name} on this machine: Pillow was built without")
 
 
 def detail(exc: BaseException) -> str:

@@ -17,3 +17,10 @@ def may_have_cuda() -> bool:
     except (OSError, AttributeError):
         return False
     return count.value > 0
+
+
+def torch_gpu() -> str | None:
+    """The name of the GPU that torch uses, None where it uses none; importing it takes seconds."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
