@@ -106,8 +106,8 @@ class Factory:
         )
         self._models = models
         self._processes = processes
-        self.rerankers = SpaceRerankers(models, rerankers, self._indexed_pixels)
         self._encoders = SpaceEncoders(models, settings.index_dir / "vectors")
+        self.rerankers = SpaceRerankers(rerankers, self._encoders, self._indexed_pixels)
         self._pictures: Once[None, PictureReader] = Once()
         self._facets: Recent[int, Facets] = Recent(1)
         self.questions = Questions(
@@ -273,6 +273,6 @@ class Factory:
             )
 
         def load() -> RegionEncoder:
-            return self.rerankers.region_encoder(space, projection)
+            return self._encoders.with_regions(space, projection)
 
-        return RunEncoder(load, load, lambda: self.rerankers.holds_encoder(space, projection))
+        return RunEncoder(load, load, lambda: self._encoders.holds(space, projection))

@@ -11,7 +11,8 @@ from mmsearch.engine.once import Once
 if TYPE_CHECKING:
     from mmsearch.engine.model_choice import Models
     from mmsearch.engine.shared_encoder import SharedEncoder
-    from mmsearch.protocols import DualEncoder
+    from mmsearch.protocols import DualEncoder, RegionEncoder
+    from mmsearch.rerank_types import RegionProjection
     from mmsearch.types import Embeddings, Space
 
 
@@ -23,6 +24,7 @@ class SpaceEncoders:
         self._models = models
         self._folder = folder
         self._encoders: Once[str, DualEncoder] = Once()
+        self._with_regions: Once[tuple[str, str], RegionEncoder] = Once()
         self._shared: Once[str, SharedEncoder] = Once()
         self._everyday: Once[str, Embeddings] = Once()
 
@@ -32,9 +34,18 @@ class SpaceEncoders:
             space.digest, lambda: still_of(space, self._models.load(space.name))
         )
 
-    def holds(self, space: Space) -> bool:
-        """Whether `get` has that encoder already."""
-        return space.digest in self._encoders
+    def with_regions(self, space: Space, projection: RegionProjection) -> RegionEncoder:
+        """The encoder of `space` that gives the region features of `projection` too."""
+        return self._with_regions.get(
+            (space.digest, projection.digest),
+            lambda: still_of(space, self._models.load_with_regions(space.name, projection)),
+        )
+
+    def holds(self, space: Space, projection: RegionProjection | None = None) -> bool:
+        """Whether `get`, or `with_regions` where there is a projection, has that encoder."""
+        if projection is None:
+            return space.digest in self._encoders
+        return (space.digest, projection.digest) in self._with_regions
 
     def shared(self, space: Space) -> SharedEncoder:
         """The same for questions: merged and remembered."""
@@ -60,3 +71,4 @@ class SpaceEncoders:
         """Let go of the encoders."""
         self._shared.clear()
         self._encoders.clear()
+        self._with_regions.clear()

@@ -1,11 +1,10 @@
-"""The rerankers of a library's spaces, and the encoders that give what they read."""
+"""The rerankers of a library's spaces, each loaded once however many threads ask."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mmsearch.engine.model_choice import still_of
 from mmsearch.engine.once import Once
 from mmsearch.errors import ModelError
 
@@ -13,10 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mmsearch.engine.model_choice import Models
     from mmsearch.engine.reranker_models import Rerankers
     from mmsearch.engine.reranking import Reranker
-    from mmsearch.protocols import CrossEncoder, RegionEncoder
+    from mmsearch.engine.space_encoders import SpaceEncoders
+    from mmsearch.protocols import CrossEncoder
     from mmsearch.rerank import RerankerSource
     from mmsearch.rerank_types import RegionProjection
     from mmsearch.types import InputSpec, MediaRecord, Space
@@ -28,13 +27,12 @@ ReadPixels = Callable[["MediaRecord", "InputSpec"], "NDArray[np.uint8]"]
 class SpaceRerankers:
     """Makes and keeps what reranks, each part when it is first needed; thread-safe."""
 
-    def __init__(self, models: Models, rerankers: Rerankers, pixels: ReadPixels) -> None:
-        self._models = models
+    def __init__(self, rerankers: Rerankers, encoders: SpaceEncoders, pixels: ReadPixels) -> None:
         self._rerankers = rerankers
+        self._encoders = encoders
         self._pixels = pixels
         self._made: Once[str, Reranker] = Once()
         self._cross_encoders: Once[str, CrossEncoder] = Once()
-        self._region_encoders: Once[tuple[str, str], RegionEncoder] = Once()
 
     def source(self, space: Space) -> RerankerSource | None:
         """The reranker of a space, told without loading it; None where it has none."""
@@ -46,17 +44,6 @@ class SpaceRerankers:
         if source is None:
             return None
         return self._made.get(space.digest, lambda: self._make(space, source))
-
-    def region_encoder(self, space: Space, projection: RegionProjection) -> RegionEncoder:
-        """The encoder of a space that gives region features too, loaded once."""
-        return self._region_encoders.get(
-            (space.digest, projection.digest),
-            lambda: still_of(space, self._models.load_with_regions(space.name, projection)),
-        )
-
-    def holds_encoder(self, space: Space, projection: RegionProjection) -> bool:
-        """Whether `region_encoder` has that encoder already."""
-        return (space.digest, projection.digest) in self._region_encoders
 
     def projection_to_index(
         self, space: Space, *, wanted: bool | None = None
@@ -79,10 +66,9 @@ class SpaceRerankers:
         return None if source is None else source.projection
 
     def clear(self) -> None:
-        """Let go of all of them."""
+        """Let go of the rerankers."""
         self._made.clear()
         self._cross_encoders.clear()
-        self._region_encoders.clear()
 
     def _make(self, space: Space, source: RerankerSource) -> Reranker:
         from mmsearch.engine.region_reading import RegionParts, RegionReader
@@ -91,7 +77,7 @@ class SpaceRerankers:
         regions = RegionParts(
             space=space,
             projection=source.projection,
-            load_encoder=lambda: self.region_encoder(space, source.projection),
+            load_encoder=lambda: self._encoders.with_regions(space, source.projection),
             pixels=lambda media: self._pixels(media, space.input),
         )
 

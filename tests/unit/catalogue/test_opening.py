@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +128,19 @@ def test_reading_imports_neither_sqlalchemy_nor_alembic(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def run_where_read_only(code: str, make_catalogue: Callable[[Path], Path]) -> None:
+    """Run `code` on a catalogue in a folder that may not be written to."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = make_catalogue(folder / "c.sqlite3")
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        try:
+            subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        finally:
+            folder.chmod(0o755)
+
+
 def test_a_read_only_folder_can_be_searched_but_not_changed():
     """As another user where we are root, since root may write anywhere."""
     code = (
@@ -139,15 +154,7 @@ def test_a_read_only_folder_can_be_searched_but_not_changed():
         "    except CatalogueError as exc: assert 'is read-only' in str(exc), exc\n"
         "    else: sys.exit('it was written')\n"
     )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = make(folder / "c.sqlite3")
-        path.chmod(0o444)
-        folder.chmod(0o555)
-        try:
-            subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-        finally:
-            folder.chmod(0o755)
+    run_where_read_only(code, make)
 
 
 def as_schema(version: int, path: Path) -> Path:
@@ -229,12 +236,4 @@ def test_an_older_catalogue_that_cannot_be_written_is_read_as_it_is(version):
         "    source = c.source(s, Modality.IMAGE)\n"
         "    assert source.can_replay_from(source.generation)\n"
     )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = as_schema(version, folder / "c.sqlite3")
-        path.chmod(0o444)
-        folder.chmod(0o555)
-        try:
-            subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-        finally:
-            folder.chmod(0o755)
+    run_where_read_only(code, partial(as_schema, version))
