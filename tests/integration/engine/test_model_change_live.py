@@ -18,7 +18,8 @@ from mmsearch.engine.library import Library
 from mmsearch.engine.records import Answer, CaptionAnswer, IndexOptions
 from mmsearch.engine.request import QueryOptions, QueryRequest
 from mmsearch.engine.upkeep.model_records import MigrationOptions
-from tests.fakes import COLOURS, FakeDualEncoder, FakeModels, fake_space
+from tests.fakes import COLOURS, FakeModels
+from tests.model_changes import two_models
 from tests.photos import fake_library, media_id, photo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +28,7 @@ CHANGING = """
 import sys, time
 from pathlib import Path
 from mmsearch.engine.upkeep.model_records import MigrationOptions
-from tests.integration.engine.test_model_change_live import two_models
+from tests.model_changes import two_models
 from tests.photos import fake_library
 
 with fake_library(Path(sys.argv[1]), two_models(), batch_size=2) as library:
@@ -45,7 +46,7 @@ import sys, time
 from pathlib import Path
 from mmsearch.engine.upkeep.model_records import MigrationOptions
 from tests.fakes import FakeDualEncoder
-from tests.integration.engine.test_model_change_live import two_models
+from tests.model_changes import two_models
 from tests.photos import fake_library
 
 class Slow(FakeDualEncoder):
@@ -59,13 +60,6 @@ models.encoders["other"] = Slow(models.space("other"), weights=(1.0, 0.3, 0.6))
 with fake_library(Path(sys.argv[1]), models, batch_size=1) as library:
     library.migrate(MigrationOptions("other"))
 """
-
-
-def two_models() -> FakeModels:
-    """The models "fake" and "other", which do not score alike."""
-    models = FakeModels()
-    models.encoders["other"] = FakeDualEncoder(fake_space("other"), weights=(1.0, 0.3, 0.6))
-    return models
 
 
 @pytest.fixture
