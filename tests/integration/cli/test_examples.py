@@ -99,7 +99,7 @@ def readme_commands(text: str) -> list[str]:
 
 def _check(line: str, desk: Desk) -> None:
     """Run one line of shell; it must succeed."""
-    if "mmsearch restore" in line:
+    if " restore " in line:
         assert desk.mmsearch.run("-q", "backup", "backups/monday").code == 0
     done = desk.mmsearch.shell(line)
     assert done.code == 0, f"{line}: {done.notes}"

@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from blake3 import blake3
+from sqlalchemy import create_engine
 
-from mmsearch.catalogue import Catalogue
+from mmsearch.catalogue import Catalogue, migrations
 from mmsearch.catalogue.exclusive import held_alone
+from mmsearch.catalogue.schema_version import APPLICATION_ID, SCHEMA_VERSION
 from mmsearch.engine.library import Library
 from mmsearch.errors import CatalogueError
 from tests.integration.engine.upkeep.filled import (
@@ -260,15 +264,29 @@ def test_a_damaged_catalogue_is_replaced_and_kept(
 
 
 def test_an_older_schema_is_upgraded_when_it_is_opened(index: Library, backup: Path) -> None:
-    """Schema 1 had neither the tables of region features nor what came later."""
-    before = answers(index)
-    rewrite(
-        backup,
-        "DROP TABLE region_features; DROP TABLE region_projections; "
-        "UPDATE alembic_version SET version_num = '0001'; PRAGMA user_version = 1",
-    )
+    """A backup that the first schema's own migration made, with one folder in it."""
+    copy = backup / "catalogue.sqlite3"
+    copy.unlink()
+    first_schema(copy)
+    rewrite(backup, "INSERT INTO roots (path, online) VALUES (CAST('/older' AS BLOB), 1)")
     index.restore(backup)
-    assert answers(index) == before
+    assert [root.path for root in index.status().roots] == [Path("/older")]
+    raw = sqlite3.connect(catalogue_file(index))
+    assert raw.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+    raw.close()
+
+
+def first_schema(path: Path) -> None:
+    """An empty catalogue as the first version of mmsearch made it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__path__[0])))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+    engine.dispose()
 
 
 def test_a_second_restore_forgets_points_of_one_that_changed_nothing(
