@@ -112,7 +112,7 @@ def _check(line: str, desk: Desk) -> None:
 
 def _prepare(line: str, desk: Desk) -> None:
     """Make first what an example goes back to, or takes out."""
-    if "mmsearch restore" in line:
+    if " restore " in line:
         assert desk.mmsearch.run("-q", "backup", "backups/monday").code == 0
     if "--rollback" in line or "--drop-old" in line:
         assert desk.mmsearch.run("-q", "migrate", "--to", "tuned").code == 0
