@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.captioned import DATA, read_split
 from benchmarks.record import Row, record
 from mmsearch.config import load_settings
 from mmsearch.encoders import EncoderOptions, load_dual_encoder
@@ -20,7 +20,6 @@ from mmsearch.media.limits import DecodeLimits
 from mmsearch.protocols import DualEncoder
 from mmsearch.types import Embeddings
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 KINDS = {
     "COCO captions": ("coco",),
     "object names": ("animals151", "caltech101", "imagen", "ikea"),
@@ -34,7 +33,7 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One validation picture; `caption` is its first."""
+    """One validation picture; `source` begins its name, `caption` is its first."""
 
     path: Path
     source: str
@@ -62,16 +61,10 @@ def main() -> None:
 
 
 def read(data: Path, name: str) -> list[Picture]:
-    """The validation pictures of a set in the Karpathy format."""
-    text = (data / name / f"dataset_{name}.json").read_text("utf-8")
+    """The validation pictures of a set."""
     return [
-        Picture(
-            data / name / "images" / row["filename"],
-            str(row.get("source", name)),
-            row["sentences"][0]["raw"].strip(),
-        )
-        for row in json.loads(text)["images"]
-        if row["split"] == "val"
+        Picture(picture.path, picture.path.name.partition("_")[0], picture.captions[0])
+        for picture in read_split(data / name / f"dataset_{name}.json", "val")
     ]
 
 

@@ -7,7 +7,6 @@ often nonsense that no picture is needed to see through; those of two colours mo
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.captioned import DATA, read_split
 from benchmarks.record import Row, record
 from mmsearch.config import load_settings
 from mmsearch.encoders import EncoderOptions, load_dual_encoder
@@ -24,7 +24,6 @@ from mmsearch.media.limits import DecodeLimits
 from mmsearch.rerank import CrossEncoderOptions, find_reranker, load_cross_encoder
 from mmsearch.training.reranker.swaps import COLOURS, swapped_twins
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _BATCH = 64
 
 
@@ -70,15 +69,11 @@ def main() -> None:
 
 def draw(data: Path, split: str, seed: int) -> list[Trial]:
     """One trial of each picture that has one, in random order, two colours first."""
-    text = (data / "flickr8k" / "dataset_flickr8k.json").read_text("utf-8")
     rng = np.random.default_rng(seed)
     trials = []
-    for row in json.loads(text)["images"]:
-        if row["split"] != split:
-            continue
-        picture = data / "flickr8k" / "images" / row["filename"]
-        pairs = [(s["raw"], t) for s in row["sentences"] for t in swapped_twins(s["raw"])]
-        found = [Trial(picture, c, t, _are_colours(c, t)) for c, t in pairs]
+    for picture in read_split(data / "flickr8k" / "dataset_flickr8k.json", split):
+        pairs = [(caption, twin) for caption in picture.captions for twin in swapped_twins(caption)]
+        found = [Trial(picture.path, c, t, _are_colours(c, t)) for c, t in pairs]
         best = [trial for trial in found if trial.colours] or found
         if best:
             trials.append(best[rng.integers(len(best))])

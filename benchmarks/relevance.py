@@ -7,15 +7,14 @@ their own captions, short phrases for what many of them show, and things that no
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import mmsearch
+from benchmarks.captioned import DATA, Captioned, read_split
 from benchmarks.record import Row, record
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "flickr8k"
 GALLERIES = (20, 100)
 """Sizes of the inner folders; the outermost holds all pictures."""
 
@@ -63,43 +62,37 @@ def main() -> None:
     """Index the pictures, ask, and count the verdicts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="200 pictures")
-    parser.add_argument("--data", type=Path, default=DATA, help="Flickr8k: JSON and images/")
+    parser.add_argument(
+        "--data", type=Path, default=DATA / "flickr8k", help="Flickr8k: JSON and images/"
+    )
     options = parser.parse_args()
-    captions = validation_captions(options.data, 200 if options.quick else None)
+    limit = 200 if options.quick else None
+    pictures = read_split(options.data / "dataset_flickr8k.json", "val", limit)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
-        folders = link_pictures(options.data / "images", list(captions), Path(temporary))
+        folders = link_pictures(pictures, Path(temporary))
         with mmsearch.open(home=Path(temporary) / "home") as library:
             library.index(folders[0])
             for folder in folders:
-                rows += verdicts(library, folder, captions)
-    parameters: dict[str, object] = {"n": len(captions), "split": "val", "seed": None}
+                rows += verdicts(library, folder, pictures)
+    parameters: dict[str, object] = {"n": len(pictures), "split": "val", "seed": None}
     record("relevance", str(__doc__).split("\n", maxsplit=1)[0], parameters, rows)
 
 
-def validation_captions(data: Path, limit: int | None) -> dict[str, list[str]]:
-    """Captions by file name of the first pictures of the validation split."""
-    images = json.loads((data / "dataset_flickr8k.json").read_text("utf-8"))["images"]
-    chosen = [image for image in images if image["split"] == "val"][:limit]
-    return {
-        image["filename"]: [sentence["raw"].strip() for sentence in image["sentences"]]
-        for image in chosen
-    }
-
-
-def link_pictures(source: Path, names: Sequence[str], work: Path) -> list[Path]:
+def link_pictures(pictures: Sequence[Captioned], work: Path) -> list[Path]:
     """Folders inside each other, the outermost first, with links to the pictures."""
     folders = [work / "all", work / "all" / "100", work / "all" / "100" / "20"]
     folders[-1].mkdir(parents=True)
-    for number, name in enumerate(names):
+    for number, picture in enumerate(pictures):
         depth = sum(number < size for size in GALLERIES)
-        (folders[depth] / name).symlink_to(source / name)
+        (folders[depth] / picture.path.name).symlink_to(picture.path)
     return folders
 
 
-def verdicts(library: mmsearch.Library, folder: Path, captions: dict[str, list[str]]) -> list[Row]:
+def verdicts(library: mmsearch.Library, folder: Path, pictures: Sequence[Captioned]) -> list[Row]:
     """Shares of questions that are told "nothing looks like that", in percent."""
-    own = [text for name, texts in captions.items() if any(folder.rglob(name)) for text in texts]
+    there = [picture for picture in pictures if any(folder.rglob(picture.path.name))]
+    own = [caption for picture in there for caption in picture.captions]
     kinds = {
         "captions of pictures there": own,
         "short phrases, mostly there": [phrase.strip() for phrase in PRESENT.split(",")],

@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.captioned import DATA
 from benchmarks.record import Row, record
 from mmsearch.evaluation.report import RetrievalMetrics
 from mmsearch.models.recipe.reranker import CONFIG, held_out_examples
@@ -20,7 +21,6 @@ from mmsearch.training.reranker.examples import Examples
 from mmsearch.training.reranker.language import LanguageStart
 from mmsearch.training.reranker.records import Lift, RerankRecord
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _QUERIES = 400
 ALL = ObjectiveWeights()
 VARIANTS = {

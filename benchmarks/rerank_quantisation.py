@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.captioned import DATA, read_split
 from benchmarks.record import Row, record
 from mmsearch.config import load_settings
 from mmsearch.encoders.sources import SHIPPED, resolve_model, shipped_directory
@@ -28,7 +28,6 @@ from mmsearch.rerank.tokenize import FileTokenizer
 from mmsearch.rerank_types import RegionProjection
 from mmsearch.types import Embeddings
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEPTH, _BATCH = 50, 32
 
 
@@ -66,12 +65,10 @@ def main() -> None:
 
 def read(data: Path, name: str, source: RerankerSource, limit: int | None) -> Split:
     """The pictures of a split and the first caption of each, through plain torch."""
-    text = (data / "flickr8k" / "dataset_flickr8k.json").read_text("utf-8")
-    chosen = [row for row in json.loads(text)["images"] if row["split"] == name][:limit]
+    chosen = read_split(data / "flickr8k" / "dataset_flickr8k.json", name, limit)
     loaded = load_torch_model(resolve_model(SHIPPED, load_settings().cache))
-    paths = [data / "flickr8k" / "images" / row["filename"] for row in chosen]
-    seen = list(_see(loaded, paths, source.projection))
-    captions = [row["sentences"][0]["raw"] for row in chosen]
+    seen = list(_see(loaded, [picture.path for picture in chosen], source.projection))
+    captions = [picture.captions[0] for picture in chosen]
     with torch.inference_mode():
         parts = [captions[at : at + _BATCH] for at in range(0, len(captions), _BATCH)]
         encode = cast("Callable[[Tensor], Tensor]", loaded.model.encode_text)

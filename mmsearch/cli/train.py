@@ -9,31 +9,11 @@ from typing import Annotated
 
 import typer
 
+from mmsearch.cli import training_options as shared
 from mmsearch.cli.help import Example
 from mmsearch.cli.options import command_of
 from mmsearch.cli.session import Session
-from mmsearch.cli.training_options import (
-    DATA,
-    LEARNING,
-    Augment,
-    AugmentChoice,
-    CaptionFile,
-    CheckpointSteps,
-    MaxMinutes,
-    MixedPrecision,
-    PeakRate,
-    PictureFolder,
-    Restval,
-    ResultAsJson,
-    Resume,
-    Seed,
-    TrainSplit,
-    ValFraction,
-    ValLimit,
-    ValSplit,
-    WeightDecay,
-    Workers,
-)
+from mmsearch.cli.training_options import DATA, LEARNING
 from mmsearch.training.config import TrainConfig
 
 EXAMPLES = (
@@ -51,15 +31,15 @@ _USUAL = TrainConfig(data=Path(), images=Path(), out=Path())
 
 TOWERS = "Towers"
 
-_USUAL_AUGMENT = Augment(_USUAL.augment)
+_USUAL_AUGMENT = shared.Augment(_USUAL.augment)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainCommand:
     """What to learn from, how, and where to; names and defaults are those of TrainConfig."""
 
-    data: CaptionFile
-    images: PictureFolder
+    data: shared.CaptionFile
+    images: shared.PictureFolder
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the model directory, log and plot go.")
     ]
@@ -70,21 +50,21 @@ class TrainCommand:
             help="What to start from; an open_clip config (.json) starts from random weights.",
         ),
     ] = None
-    train_split: TrainSplit = _USUAL.train_split
-    val_split: ValSplit = _USUAL.val_split
-    val_fraction: ValFraction = _USUAL.val_fraction
-    val_limit: ValLimit = _USUAL.val_limit
-    restval: Restval = False
+    train_split: shared.TrainSplit = _USUAL.train_split
+    val_split: shared.ValSplit = _USUAL.val_split
+    val_fraction: shared.ValFraction = _USUAL.val_fraction
+    val_limit: shared.ValLimit = _USUAL.val_limit
+    restval: shared.Restval = False
     captions_per_image: Annotated[
         int,
         typer.Option(metavar="N", help="Captions of each picture in a step.", rich_help_panel=DATA),
     ] = _USUAL.captions_per_image
-    augment: AugmentChoice = _USUAL_AUGMENT
+    augment: shared.AugmentChoice = _USUAL_AUGMENT
     epochs: Annotated[
         int,
         typer.Option(metavar="N", help="Passes over the pictures.", rich_help_panel=LEARNING),
     ] = _USUAL.epochs
-    max_minutes: MaxMinutes = None
+    max_minutes: shared.MaxMinutes = None
     batch_size: Annotated[
         int, typer.Option(metavar="N", help="Pictures in a step.", rich_help_panel=LEARNING)
     ] = _USUAL.batch_size
@@ -96,14 +76,14 @@ class TrainCommand:
             rich_help_panel=LEARNING,
         ),
     ] = None
-    lr: PeakRate = _USUAL.lr
+    lr: shared.PeakRate = _USUAL.lr
     warmup: Annotated[
         float,
         typer.Option(
             metavar="F", help="Share of the run in which it rises.", rich_help_panel=LEARNING
         ),
     ] = _USUAL.warmup
-    weight_decay: WeightDecay = _USUAL.weight_decay
+    weight_decay: shared.WeightDecay = _USUAL.weight_decay
     ema: Annotated[
         float | None,
         typer.Option(metavar="D", help="Keep an average of the weights.", rich_help_panel=LEARNING),
@@ -131,12 +111,12 @@ class TrainCommand:
             metavar="F", help="Factor on the rate per group from the head.", rich_help_panel=TOWERS
         ),
     ] = _USUAL.layer_decay
-    seed: Seed = _USUAL.seed
-    resume: Resume = _USUAL.resume
-    amp: MixedPrecision = True
-    checkpoint_steps: CheckpointSteps = _USUAL.checkpoint_steps
-    workers: Workers = None
-    json: ResultAsJson = False
+    seed: shared.Seed = _USUAL.seed
+    resume: shared.Resume = _USUAL.resume
+    amp: shared.MixedPrecision = True
+    checkpoint_steps: shared.CheckpointSteps = _USUAL.checkpoint_steps
+    workers: shared.Workers = None
+    json: shared.ResultAsJson = False
 
 
 @command_of(TrainCommand)

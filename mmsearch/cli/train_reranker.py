@@ -9,32 +9,11 @@ from typing import Annotated
 
 import typer
 
+from mmsearch.cli import training_options as shared
 from mmsearch.cli.help import Example
 from mmsearch.cli.options import command_of
 from mmsearch.cli.session import Session
-from mmsearch.cli.training_options import (
-    DATA,
-    LEARNING,
-    RUN,
-    Augment,
-    AugmentChoice,
-    CaptionFile,
-    CheckpointSteps,
-    MaxMinutes,
-    MixedPrecision,
-    PeakRate,
-    PictureFolder,
-    Restval,
-    ResultAsJson,
-    Resume,
-    Seed,
-    TrainSplit,
-    ValFraction,
-    ValLimit,
-    ValSplit,
-    WeightDecay,
-    Workers,
-)
+from mmsearch.cli.training_options import DATA, LEARNING, RUN
 from mmsearch.training.reranker.config import DualData, RerankerTrainConfig
 
 EXAMPLES = (
@@ -63,7 +42,7 @@ class Arrangement(StrEnum):
 
 
 _USUAL_ARRANGEMENT = Arrangement(_SIZES.arrangement)
-_USUAL_AUGMENT = Augment(_USUAL_DATA.augment)
+_USUAL_AUGMENT = shared.Augment(_USUAL_DATA.augment)
 
 
 def _weight(what: str) -> object:
@@ -80,8 +59,8 @@ def _size(what: str) -> object:
 class TrainRerankerCommand:
     """What to learn from, how, and where to; names and defaults are those of the configs."""
 
-    data: CaptionFile
-    images: PictureFolder
+    data: shared.CaptionFile
+    images: shared.PictureFolder
     out: Annotated[
         Path,
         typer.Option(
@@ -93,12 +72,12 @@ class TrainRerankerCommand:
         str | None,
         typer.Option(metavar="NAME|DIR", help="The dual encoder whose results it will reorder."),
     ] = None
-    train_split: TrainSplit = _USUAL_DATA.train_split
-    val_split: ValSplit = _USUAL_DATA.val_split
-    val_fraction: ValFraction = _USUAL_DATA.val_fraction
-    val_limit: ValLimit = _USUAL_DATA.val_limit
-    restval: Restval = False
-    augment: AugmentChoice = _USUAL_AUGMENT
+    train_split: shared.TrainSplit = _USUAL_DATA.train_split
+    val_split: shared.ValSplit = _USUAL_DATA.val_split
+    val_fraction: shared.ValFraction = _USUAL_DATA.val_fraction
+    val_limit: shared.ValLimit = _USUAL_DATA.val_limit
+    restval: shared.Restval = False
+    augment: shared.AugmentChoice = _USUAL_AUGMENT
     views: Annotated[
         int,
         typer.Option(
@@ -108,13 +87,13 @@ class TrainRerankerCommand:
     steps: Annotated[
         int, typer.Option(metavar="N", help="Optimisation steps.", rich_help_panel=LEARNING)
     ] = _USUAL.steps
-    max_minutes: MaxMinutes = None
-    lr: PeakRate = _USUAL.lr
+    max_minutes: shared.MaxMinutes = None
+    lr: shared.PeakRate = _USUAL.lr
     language_lr: Annotated[
         float,
         typer.Option(metavar="R", help="That of the language encoder.", rich_help_panel=LEARNING),
     ] = _USUAL.language_lr
-    weight_decay: WeightDecay = _USUAL.weight_decay
+    weight_decay: shared.WeightDecay = _USUAL.weight_decay
     frozen_layers: Annotated[
         int,
         typer.Option(
@@ -162,12 +141,12 @@ class TrainRerankerCommand:
         int,
         typer.Option(metavar="N", help="First hits reranked in validation.", rich_help_panel=RUN),
     ] = _USUAL.depth
-    seed: Seed = _USUAL.seed
-    resume: Resume = _USUAL.resume
-    amp: MixedPrecision = True
-    checkpoint_steps: CheckpointSteps = _USUAL.checkpoint_steps
-    workers: Workers = None
-    json: ResultAsJson = False
+    seed: shared.Seed = _USUAL.seed
+    resume: shared.Resume = _USUAL.resume
+    amp: shared.MixedPrecision = True
+    checkpoint_steps: shared.CheckpointSteps = _USUAL.checkpoint_steps
+    workers: shared.Workers = None
+    json: shared.ResultAsJson = False
 
 
 @command_of(TrainRerankerCommand)
