@@ -196,13 +196,14 @@ class Factory:
             return self._facets.get_or_make(catalogue.generation, catalogue.facets)
 
     def close(self) -> None:
-        """Close the catalogue and the worker processes, and drop what is kept."""
+        """Close the catalogue and the worker processes, and forget what was read of the index.
+
+        Models belong to no catalogue and stay, for the next question or as long as the library.
+        """
         for pictures in self._pictures.clear():
             pictures.close()
         self.catalogues.close()
         self.questions.clear()
-        self.rerankers.clear()
-        self._encoders.clear()
         self._facets = Recent(1)  # a restored catalogue counts its generations from an older one
 
     @property
