@@ -152,6 +152,8 @@ def test_a_stop_cancels_the_job_and_ends_its_stream(
     tmp_path: Path,
 ) -> None:
     """Nobody who watches keeps the server from stopping; the index says what was kept."""
+    with gallery.open_library() as library:
+        library.index(gallery.photos)  # what a job that was cancelled left would come first
     for number in range(3):
         photo(gallery.photos / f"stop-{number}.png", "cyan", 90 + number)
     with gallery.open_library() as library:
