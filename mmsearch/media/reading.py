@@ -21,6 +21,8 @@ _TICK_NS = 20_000_000
 _COARSE_TICK_NS = 2_000_000_000
 """FAT keeps even seconds, others whole ones: such a time says little about 2 s."""
 _SECOND_NS = 1_000_000_000
+_MAX_WAITS = 2
+"""A file that was written to again each time is under way: it is read another day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,16 @@ def open_at_rest(path: Path) -> Iterator[OpenFile]:
     bytes of two moments could be taken for good for ever. Only files just written are waited for.
 
     Raises:
-        MediaError: It is no regular file, or reading it in the block fails.
+        MediaError: It is no regular file, reading it in the block fails, or it is written to all
+            the time.
     """
     with _unreadable():
         # Opening a pipe waits for a writer, opening a device may do things: not tried at all.
         _check_regular(path.stat())
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-            info = os.fstat(descriptor)
-            _check_regular(info)
-            if (wait_s := _unrest_s(info.st_mtime_ns, time.time_ns())) > 0:
-                time.sleep(wait_s)
-                info = os.fstat(descriptor)
-            yield OpenFile(file, Stamp.of(info))
+            _check_regular(os.fstat(descriptor))
+            yield OpenFile(file, _stamp_at_rest(descriptor))
 
 
 def is_about_reading(reason: str) -> bool:
@@ -93,6 +92,17 @@ def _unreadable() -> Iterator[None]:
 def _check_regular(info: os.stat_result) -> None:
     if not stat.S_ISREG(info.st_mode):
         raise MediaError("not a regular file")
+
+
+def _stamp_at_rest(descriptor: int) -> Stamp:
+    """The stamp of an open file, whose last write is long enough ago."""
+    for _ in range(_MAX_WAITS + 1):
+        info = os.fstat(descriptor)
+        wait_s = _unrest_s(info.st_mtime_ns, time.time_ns())
+        if wait_s <= 0:
+            return Stamp.of(info)
+        time.sleep(wait_s)
+    raise MediaError(CHANGED)
 
 
 def _unrest_s(mtime_ns: int, now_ns: int) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch.errors import MediaError
+from mmsearch.media import reading as reading_module
 from mmsearch.media.digest import digest_bytes, digest_file, digest_with_stamp
 from mmsearch.media.limits import DecodeLimits, read_file
 from mmsearch.media.reading import Stamp, is_about_reading, open_at_rest
@@ -53,6 +54,23 @@ def test_only_a_file_just_written_is_waited_for(tmp_path: Path) -> None:
         os.utime(path, ns=(at, at))
         with open_at_rest(path) as opened:
             assert opened.stamp.mtime_ns == at
+
+
+def test_a_file_written_to_at_each_look_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not waited for without end."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"x")
+    real = os.fstat
+
+    def written(descriptor: int) -> os.stat_result:
+        path.write_bytes(b"y")
+        return real(descriptor)
+
+    monkeypatch.setattr(reading_module.os, "fstat", written)
+    with pytest.raises(MediaError, match="changed while it was read"), open_at_rest(path):
+        pytest.fail("it was opened")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
