@@ -53,10 +53,10 @@ class Files(Roots):
             after = rows[-1]["path"]
 
     def known_failures(self, root_id: int, under: bytes = b"") -> Iterator[KnownFailure]:
-        """Files of a root that failed, by path: unchanged, they need not be tried again."""
+        """Files of a root that failed, by path: unchanged, most need not be tried again."""
         low, high = folder_range(under)
         rows = self._db.read(
-            "SELECT path, size_bytes, mtime_ns FROM failures "
+            "SELECT path, size_bytes, mtime_ns, reason FROM failures "
             "WHERE root_id = ? AND path >= ? AND path < ? ORDER BY path",
             (root_id, low, high),
         )

@@ -56,6 +56,10 @@ def summary_json(summary: IndexSummary) -> Json:
         "captions_unmatched": summary.captions_unmatched,
         "offline_roots": [str(root) for root in summary.offline_roots],
         "interrupted": summary.interrupted,
+        "held_back": [
+            {"path": str(held.path), "gone": held.n_gone, "known": held.n_known}
+            for held in summary.held_back
+        ],
     }
 
 

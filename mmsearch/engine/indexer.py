@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,18 @@ from mmsearch.catalogue import Catalogue, CatalogueBatch, FileEntry
 from mmsearch.engine.captions import FileLookup, add_captions, embed_captions
 from mmsearch.engine.diff import PendingFile, ScopeDiff
 from mmsearch.engine.incomplete import file_of, incomplete_contents
+from mmsearch.engine.mass_removal import held_back_text, is_mass_removal
 from mmsearch.engine.moves import settle_known
 from mmsearch.engine.scopes import Absent, Scope, find_scopes
-from mmsearch.engine.survey import Survey, known_files, survey
+from mmsearch.engine.survey import Survey, SurveyOptions, known_files, survey
 from mmsearch.engine.tally import Tally
-from mmsearch.media.digest import digest_file
+from mmsearch.media.digest import digest_with_stamp
+from mmsearch.types import HeldBack
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import KnownFile
     from mmsearch.datasets import CaptionData
     from mmsearch.engine.progress import ProgressListener
-    from mmsearch.media.scan import ScanOptions
     from mmsearch.protocols import DualEncoder
     from mmsearch.rerank_types import RegionProjection
     from mmsearch.types import IndexSummary, Space
@@ -55,6 +56,14 @@ class IndexerParts:
     progress: ProgressListener
 
 
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run looks, and whether it removes most of a folder without being asked to."""
+
+    survey: SurveyOptions = field(default_factory=SurveyOptions)
+    allow_mass_removal: bool = False
+
+
 class Indexer:
     """One run over some paths, in one space."""
 
@@ -67,7 +76,7 @@ class Indexer:
     def run(
         self,
         paths: Sequence[Path | str],
-        options: ScanOptions,
+        options: RunOptions,
         captions: Sequence[CaptionData] = (),
     ) -> IndexSummary:
         """What was done; Ctrl-C ends the run early and keeps all that was committed.
@@ -88,26 +97,25 @@ class Indexer:
         self._parts.save_vectors()
         return self._tally.summary(time.perf_counter() - started)
 
-    def _index_files(self, paths: Sequence[Path | str], options: ScanOptions) -> None:
+    def _index_files(self, paths: Sequence[Path | str], options: RunOptions) -> None:
         scopes = find_scopes(self._catalogue, paths)
         for path in scopes.refused:
             self._parts.progress.on_warning(f"{path} is not a picture file: left out")
-        seen = survey(self._catalogue, scopes.present, options, self._parts.progress)
+        seen = survey(self._catalogue, scopes.present, options.survey, self._parts.progress)
         for absent in (*scopes.absent, *seen.absent):
             self._keep_absent(absent)
         for diff in seen.diffs:
             self._count_known(diff)
         vanished = self._settle_and_embed(seen.diffs)
-        self._remove(seen, {file.media_id for file in vanished})
+        self._remove(seen, {file.media_id for file in vanished}, options)
 
     def _keep_absent(self, absent: Absent) -> None:
         """Say that a place is missing; mark its roots offline."""
         for root_id in absent.root_ids:
             self._catalogue.set_online(root_id, online=False)
         self._tally.offline_roots.append(absent.path)
-        what = "is empty (not mounted?)" if absent.is_empty else "is not there"
         self._parts.progress.on_warning(
-            f"{absent.path} {what}: its pictures are kept; "
+            f"{absent.path} {absent.why}: its pictures are kept; "
             f"'mmsearch remove {absent.path}' would delete them from the index"
         )
 
@@ -123,7 +131,8 @@ class Indexer:
         """Record and embed all that is new or changed; the rows left without a file."""
         pending = [file for diff in diffs for file in diff.pending]
         vanished = [file for diff in diffs for file in diff.vanished]
-        settled = settle_known(self._catalogue, pending, vanished, digest_file)
+        on_read = self._parts.progress.on_read
+        settled = settle_known(self._catalogue, pending, vanished, digest_with_stamp, on_read)
         missing = self._record(settled.entries)
         pending = [*settled.to_decode, *missing]
         pending += self._incomplete(diffs, pending)
@@ -168,7 +177,7 @@ class Indexer:
             self._tally.unchanged -= any(_holds(scope, file) for scope in scopes)
         return files
 
-    def _remove(self, seen: Survey, vanished: set[int]) -> None:
+    def _remove(self, seen: Survey, vanished: set[int], options: RunOptions) -> None:
         """Drop rows whose file left and failures of files that are gone."""
         for diff in seen.diffs:
             of_scope = {file.media_id for file in diff.vanished} & vanished
@@ -184,7 +193,15 @@ class Indexer:
             of_scope &= {
                 row.media_id for row in current if places.get(row.media_id) == row.relative
             }
-            self._apply_removals(diff, sorted(of_scope))
+            if is_mass_removal(len(of_scope), diff.n_known) and not options.allow_mass_removal:
+                self._hold_back(HeldBack(diff.scope.path, len(of_scope), diff.n_known))
+            else:
+                self._apply_removals(diff, sorted(of_scope))
+
+    def _hold_back(self, held: HeldBack) -> None:
+        """Say that a folder lost most of its pictures; they stay as those of a missing drive do."""
+        self._tally.held_back.append(held)
+        self._parts.progress.on_warning(held_back_text(held))
 
     def _apply_removals(self, diff: ScopeDiff, media_ids: Sequence[int]) -> None:
         batch = CatalogueBatch(diff.scope.root_id, resolved=diff.resolved)

@@ -14,13 +14,17 @@ class IndexOptions:
 
     `exclude` holds globs that are matched against a name and against a root-relative path.
     `rerank_features`: whether to keep what a reranker reads of each picture; None: where the
-    model has a reranker.
+    model has a reranker. `recheck`: whether to read all files, also those whose size and time are
+    as before. `allow_mass_removal`: whether pictures that are gone leave the index even where
+    they are more than half of a folder; else the summary tells of them in `held_back`.
     """
 
     captions: tuple[Path, ...] = ()
     exclude: tuple[str, ...] = ()
     include_hidden: bool = False
     rerank_features: bool | None = None
+    recheck: bool = False
+    allow_mass_removal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A known place that is not there now, or `is_empty`; the rows of `root_ids` stay."""
+    """A known place where there are no pictures to be had now; the rows of `root_ids` stay."""
 
     path: Path
     root_ids: tuple[int, ...]
-    is_empty: bool = False
+    why: str = "is not there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def find_scopes(catalogue: Catalogue, paths: Sequence[Path | str]) -> Scopes:
         path = real_path(named)
         if path.is_dir():
             present.append(path)
+        elif (displaced := _displaced(catalogue, path, named)) is not None:
+            absent.append(displaced)
         elif path.is_file():
             (present if _is_picture(path) else refused).append(path)
         elif os.path.lexists(path):
@@ -110,6 +112,22 @@ def _is_picture(path: Path) -> bool:
     from mmsearch.media.scan import PICTURE_SUFFIXES
 
     return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _displaced(catalogue: Catalogue, path: Path, named: Path | str) -> Absent | None:
+    """The roots at or below a place where something lies now that is no folder.
+
+    `named` itself counts too: where a link to nothing took the place of a folder, `path` is only
+    what the link names.
+    """
+    spelt = Path(os.path.abspath(named))  # noqa: PTH100 - links are not resolved
+    for place in (path, spelt):
+        if not os.path.lexists(place):
+            continue
+        inside = tuple(one.root_id for one in catalogue.roots() if one.path.is_relative_to(place))
+        if inside:
+            return Absent(place, inside, "is no folder now")
+    return None
 
 
 def _absent(catalogue: Catalogue, path: Path, named: Path | str) -> Absent:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from PIL import Image, ImageFile
 
 from mmsearch.errors import MediaError
 from mmsearch.media.formats import detail, sniff, webp_canvas
+from mmsearch.media.reading import CHANGED, open_at_rest
 
 _MEGA = 1_000_000
 _CODEC_BYTES_PER_PIXEL = {"WEBP": 17, "AVIF": 14, "HEIF": 14, "JPEG2000": 28}
@@ -53,24 +52,16 @@ def read_file(path: Path, limits: DecodeLimits) -> FileBytes:
     """
     try:
         for _ in range(2):
-            before = path.stat()
-            if not stat.S_ISREG(before.st_mode):
-                raise MediaError("not a regular file")
-            if before.st_size > limits.memory_mb << 20:
-                raise MediaError(_too_much(limits))
-            with path.open("rb") as file:
-                data = file.read()
-                after = os.fstat(file.fileno())
-            same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-            if same and len(data) == after.st_size:
-                return FileBytes(data, after.st_size, after.st_mtime_ns)
-    except OSError as exc:
-        raise MediaError(f"cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
-    except ValueError as exc:  # a NUL in the path
-        raise MediaError(f"cannot be read: {exc}") from exc
+            with open_at_rest(path) as opened:
+                stamp = opened.stamp
+                if stamp.size_bytes > limits.memory_mb << 20:
+                    raise MediaError(_too_much(limits))
+                data = opened.file.read()
+                if len(data) == stamp.size_bytes and not opened.has_changed():
+                    return FileBytes(data, stamp.size_bytes, stamp.mtime_ns)
     except MemoryError as exc:
         raise MediaError(_too_much(limits)) from exc
-    raise MediaError("changed while it was read")
+    raise MediaError(CHANGED)
 
 
 def check_webp(data: bytes, limits: DecodeLimits) -> None:

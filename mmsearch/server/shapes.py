@@ -204,7 +204,11 @@ def facets_json(facets: Facets) -> Json:
 
 def summary_json(summary: IndexSummary) -> Json:
     """What one indexing run did: the record, its paths as text."""
-    return {**asdict(summary), "offline_roots": [shown(root) for root in summary.offline_roots]}
+    return {
+        **asdict(summary),
+        "offline_roots": [shown(root) for root in summary.offline_roots],
+        "held_back": [{**asdict(held), "path": shown(held.path)} for held in summary.held_back],
+    }
 
 
 def _is_text(value: str) -> bool:

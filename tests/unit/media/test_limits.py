@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mmsearch.errors import MediaError
-from mmsearch.media import limits as limits_module
+from mmsearch.media import reading as reading_module
 from mmsearch.media.decode import decode
 from mmsearch.media.limits import DecodeLimits, FileBytes, read_file, reasons
 from tests.unit.media.samples import LIMITS, encoded, scene, spec
@@ -56,7 +56,7 @@ def test_a_file_that_keeps_changing_is_refused(
             file.write(b"more")
         return real(descriptor)
 
-    monkeypatch.setattr(limits_module.os, "fstat", touching)
+    monkeypatch.setattr(reading_module.os, "fstat", touching)
     with pytest.raises(MediaError, match="changed while it was read"):
         read_file(path, LIMITS)
 
