@@ -61,7 +61,9 @@ asks = st.builds(
 
 
 @contextmanager
-def retriever(left: set[int]) -> Iterator[tuple[Retriever[MediaRecord], Catalogue]]:
+def retriever(
+    left: set[int], corpus: Pictures | None = None
+) -> Iterator[tuple[Retriever[MediaRecord], Catalogue]]:
     """Pictures in two folders; the files of those in `left` are gone, their vectors not yet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.sqlite3"
@@ -84,7 +86,14 @@ def retriever(left: set[int]) -> Iterator[tuple[Retriever[MediaRecord], Catalogu
                 index.catch_up(opened.source(SPACE, Modality.IMAGE))
                 return index
 
-            parts = RetrieverParts(catalogues, SPACE, Pictures(), Encoder, load)
+            parts = RetrieverParts(
+                catalogues=catalogues,
+                space=SPACE,
+                corpus=corpus or Pictures(),
+                space_to_ask=lambda opened, prepared_in: SPACE,
+                load_encoder=Encoder,
+                load_index=load,
+            )
             yield Retriever(parts), catalogue
             catalogues.close()
 
