@@ -121,10 +121,13 @@ class Retriever(Generic[Row]):
         Raises:
             QueryError: Nothing at all is indexed at `under`.
         """
-        if filters.under is None or len(self._ids(filters, catalogue)):
+        if filters.under is None:
             return
-        if not len(self._ids(Filters(under=filters.under), catalogue)):
-            raise QueryError(f"nothing is indexed under {filters.under}: check the path")
+        with catalogue.snapshot():  # ids are kept for the generation that they are of
+            if len(self._ids(filters, catalogue)):
+                return
+            if not len(self._ids(Filters(under=filters.under), catalogue)):
+                raise QueryError(f"nothing is indexed under {filters.under}: check the path")
 
     def find(self, ask: Ask) -> Found[Row]:
         """The answer from the catalogue as it is now.

@@ -149,3 +149,35 @@ def test_a_question_whose_parts_cancel_fails_alone():
         first, failed, second = searching._answer([good, bad, good])
         assert isinstance(failed, QueryError)
         assert shape(first) == shape(second) == shape(searching.find(good))
+
+
+class Watched(Pictures):
+    """Pictures; before ids are read for the nth time, the nth of `steps` happens."""
+
+    def __init__(self, *steps):
+        self.steps = list(steps)
+
+    def allowed(self, catalogue, filters):
+        if self.steps:
+            self.steps.pop(0)()
+        return super().allowed(catalogue, filters)
+
+
+def test_ids_that_pass_filters_are_of_the_state_they_are_kept_for():
+    """A picture is removed while they are read, and another answer is from the state before."""
+    first, second = Filters(formats=("jpeg",)), Filters(under=ROOT / "even")
+    corpus = Watched(lambda: checked(second), lambda: remove(1))
+    with retriever(set(), corpus) as (searching, catalogue):
+
+        def checked(filters: Filters) -> None:
+            with Catalogue.open(catalogue.path) as other:
+                searching.check(filters, other)
+
+        def remove(media_id: int) -> None:
+            catalogue.apply(CatalogueBatch(1, removals=(media_id,)))
+
+        request = QueryRequest.of("picture 0", {"k": 20})
+        _, answer = searching._answer([Ask(request, first), Ask(request, second)])
+        assert not corpus.steps
+        assert (answer.n_candidates, len(answer.page.hits)) == (7, 7)
+        assert searching.find(Ask(request, second)).n_candidates == 6
