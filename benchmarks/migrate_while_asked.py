@@ -237,7 +237,8 @@ def main() -> None:
         count = index_pictures(work / "home", work, 200 if options.quick else None)
         indexing = Row("index: took", time.perf_counter() - started, "s")
         rows = [indexing, *measure(work / "home", model)]
-    parameters = {"n": count, "seed": 0, "model": "given" if options.to else "perturbed"}
+    model_name = "given" if options.to else "perturbed"
+    parameters: dict[str, object] = {"n": count, "seed": 0, "model": model_name}
     record("migrate_while_asked", str(__doc__).splitlines()[0], parameters, rows)
 
 

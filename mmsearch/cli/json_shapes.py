@@ -79,6 +79,7 @@ def status_json(status: LibraryStatus) -> Json:
             {
                 **space_json(one.space),
                 "default": one.is_default,
+                "previous": one.is_previous,
                 "images": one.n_images,
                 "captions": one.n_captions,
                 "with_rerank_features": one.n_with_regions,
