@@ -93,7 +93,7 @@ def python_front(library: Library, questions: Sequence[Question]) -> Front:
 
 
 def command_front(home: Path, questions: Sequence[Question]) -> Front:
-    """Asks by a new process each time; words only, for pictures only."""
+    """Asks by a new process each time: a few words only, as each takes seconds."""
 
     def ask(question: Question) -> Answer:
         done = subprocess.run(
@@ -107,7 +107,7 @@ def command_front(home: Path, questions: Sequence[Question]) -> Front:
             raise Failed(done.stderr.strip())
         return done.stdout, None
 
-    worded = [one for one in questions if one.like is None and not one.captions]
+    worded = [one for one in questions if one.like is None and not one.captions][:3]
     return Front("new processes", ask, worded, pause_s=0.5)
 
 

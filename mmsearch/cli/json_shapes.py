@@ -187,6 +187,7 @@ def backup_json(folder: Path, record: BackupRecord) -> Json:
         "contents": record.pictures,
         "captions": record.captions,
         "embeddings": record.embeddings,
+        "damaged": record.damaged,
         "size_bytes": record.size_bytes,
         "digest": record.digest,
     }
