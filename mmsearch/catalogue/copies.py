@@ -8,7 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmsearch.catalogue.checksums import n_damaged
 from mmsearch.catalogue.database import Database, clear_errors, file_uri
+from mmsearch.catalogue.integrity import problems_of
 from mmsearch.catalogue.schema_version import APPLICATION_ID, SCHEMA_VERSION
 from mmsearch.errors import CatalogueError
 
@@ -18,7 +20,11 @@ _PAGES_A_STEP = 2048
 
 @dataclass(frozen=True, slots=True)
 class CopyFacts:
-    """What a whole copy of a catalogue holds; `pictures` counts distinct ones, `files` all."""
+    """What a whole copy of a catalogue holds; `pictures` counts distinct ones, `files` all.
+
+    `damaged` are embeddings and region features that do not fit their checksums: a copy keeps
+    them as they are.
+    """
 
     schema: int
     generation: int
@@ -26,6 +32,7 @@ class CopyFacts:
     pictures: int
     captions: int
     embeddings: int
+    damaged: int
 
 
 def copy_database(database: Database, path: Path, on_pages: Callable[[int, int], None]) -> None:
@@ -61,14 +68,12 @@ def check_copy(path: Path) -> CopyFacts:
     uri = file_uri(path, "mode=ro&immutable=1")
     with clear_errors(path), closing(sqlite3.connect(uri, uri=True)) as raw:
         schema = _known_schema(raw, path)
-        problems = [str(row[0]) for row in raw.execute("PRAGMA integrity_check(1)")]
-        lost = raw.execute("PRAGMA foreign_key_check").fetchone()
-        if problems != ["ok"] or lost is not None:
-            what = (
-                problems[0].splitlines()[-1].strip() if problems != ["ok"] else "rows are missing"
-            )
+        problems = problems_of(lambda sql: raw.execute(sql).fetchall(), most=1)
+        if problems:
+            what = problems[-1]  # the first line may only name the database
             raise CatalogueError(f"catalogue {path} is damaged ({what}): choose another copy")
-        return CopyFacts(schema, *(int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS))
+        counts = [int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS]
+        return CopyFacts(schema, *counts, n_damaged(raw))
 
 
 _COUNTS = (

@@ -83,6 +83,7 @@ def status_json(status: LibraryStatus) -> Json:
             {
                 **space_json(one.space),
                 "default": one.is_default,
+                "previous": one.is_previous,
                 "images": one.n_images,
                 "captions": one.n_captions,
                 "with_rerank_features": one.n_with_regions,
@@ -190,6 +191,7 @@ def backup_json(folder: Path, record: BackupRecord) -> Json:
         "contents": record.pictures,
         "captions": record.captions,
         "embeddings": record.embeddings,
+        "damaged": record.damaged,
         "size_bytes": record.size_bytes,
         "digest": record.digest,
     }

@@ -32,6 +32,7 @@ class SpaceCounts(SpaceShape):
     n_images: int
     n_captions: int
     n_with_regions: int
+    is_previous: bool = False
     vectors_size_bytes: int
 
     def status(self) -> SpaceStatus:
@@ -43,6 +44,7 @@ class SpaceCounts(SpaceShape):
             n_captions=self.n_captions,
             vectors_size_bytes=self.vectors_size_bytes,
             n_with_regions=self.n_with_regions,
+            is_previous=self.is_previous,
         )
 
 

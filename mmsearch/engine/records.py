@@ -40,7 +40,8 @@ class RootStatus:
 class SpaceStatus:
     """One model's share of an index; `vectors_size_bytes` is its vector files on disk.
 
-    `n_with_regions` of the pictures have the region features that a reranker reads.
+    `n_with_regions` of the pictures have the region features that a reranker reads. `is_previous`:
+    it was the default before the present one, and can be gone back to.
     """
 
     space: Space
@@ -49,6 +50,7 @@ class SpaceStatus:
     n_captions: int
     vectors_size_bytes: int
     n_with_regions: int = 0
+    is_previous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmsearch.engine.everyday import EVERYDAY
+from mmsearch.runtime.products import product
 
 if TYPE_CHECKING:
     from mmsearch.protocols import DualEncoder
@@ -52,7 +53,7 @@ def stands_out(
 
     `everyday` `(p, d)` are the phrases' embeddings; `found` is the best of `n_candidates`.
     """
-    others = found @ everyday.T
+    others = product(found, everyday)
     z = (found @ query[0] - others.mean(axis=1)) / np.maximum(others.std(axis=1), 1e-6)
     chance = math.sqrt(2 * math.log(max(n_candidates, _FEWEST)))
     return bool(z.max() >= chance + _MARGIN)

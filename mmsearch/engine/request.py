@@ -133,6 +133,11 @@ class QueryRequest:
         """Whether a picture is part of the question."""
         return self.image is not None or self.like is not None
 
+    @property
+    def prepared_in(self) -> str | None:
+        """The digest of the space that the question's picture was embedded in before, if it was."""
+        return self.image.space_digest if isinstance(self.image, PreparedPicture) else None
+
     def _check_question(self) -> None:
         if self.text is not None and not self.text.strip():
             raise QueryError("the query is empty: give some words or a picture")

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
 from mmsearch.engine.batching import Batcher
+from mmsearch.engine.model_choice import SpaceLeftError
 from mmsearch.engine.paging import Gallery, Page, PageAsk, find_pages
 from mmsearch.engine.query_language import compose
 from mmsearch.engine.recent import Recent
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from mmsearch.types import Embeddings, Ids, Space
 
 Row = TypeVar("Row")
+
+Groups: TypeAlias = dict[tuple[Filters, bool], list[tuple[int, PageAsk]]]
+"""Questions with their numbers, by their filters and whether they look deep."""
 
 MOST_CALLS = 16
 """Questions that are answered together at most: while so many are computed, the answers of those
@@ -79,11 +83,17 @@ class Found(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class RetrieverParts(Generic[Row]):
-    """What a retriever works with: `load_index` gives the vectors, level with the catalogue."""
+    """What a retriever works with.
+
+    `space_to_ask` gives the space that questions are asked in, by the catalogue and the digest
+    of the space their picture was embedded in before; `load_index` the vectors, level with the
+    catalogue.
+    """
 
     catalogues: Catalogues
     space: Space
     corpus: Corpus[Row]
+    space_to_ask: Callable[[Catalogue, str | None], Space]
     load_encoder: Callable[[], DualEncoder]
     load_index: Callable[[Catalogue], VectorIndex]
 
@@ -111,10 +121,13 @@ class Retriever(Generic[Row]):
         Raises:
             QueryError: Nothing at all is indexed at `under`.
         """
-        if filters.under is None or len(self._ids(filters, catalogue)):
+        if filters.under is None:
             return
-        if not len(self._ids(Filters(under=filters.under), catalogue)):
-            raise QueryError(f"nothing is indexed under {filters.under}: check the path")
+        with catalogue.snapshot():  # ids are kept for the generation that they are of
+            if len(self._ids(filters, catalogue)):
+                return
+            if not len(self._ids(Filters(under=filters.under), catalogue)):
+                raise QueryError(f"nothing is indexed under {filters.under}: check the path")
 
     def find(self, ask: Ask) -> Found[Row]:
         """The answer from the catalogue as it is now.
@@ -122,6 +135,7 @@ class Retriever(Generic[Row]):
         Raises:
             QueryError: The parts of the question cancel each other out.
             CatalogueError: The space holds no item.
+            SpaceLeftError: Now it is to be asked in another space.
         """
         return self._batcher(ask)
 
@@ -130,22 +144,46 @@ class Retriever(Generic[Row]):
         queries = self._embed(asks)
         index = self._opened()
         answers: dict[int, Found[Row] | Exception] = {}
-        groups: dict[tuple[Filters, bool], list[tuple[int, PageAsk]]] = {}
-        for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
-            if isinstance(query, Exception):
-                answers[number] = query
-            else:
-                wanted = ask.page(query)
-                group = groups.setdefault((ask.filters, wanted.depth > _SHALLOW), [])
-                group.append((number, wanted))
         with self._parts.catalogues.lease() as catalogue, catalogue.snapshot():
-            index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
-            if not len(index):
-                raise CatalogueError(self._parts.corpus.nothing)
-            for (filters, _), group in groups.items():
-                gallery = self._gallery(filters, index, catalogue)
-                answers.update(_found(group, gallery, catalogue.generation))
+            left = self._asked_elsewhere(asks, catalogue)
+            groups: Groups = {}
+            for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
+                if number in left:
+                    answers[number] = SpaceLeftError(self._parts.space.name)
+                elif isinstance(query, Exception):
+                    answers[number] = query
+                else:
+                    wanted = ask.page(query)
+                    group = groups.setdefault((ask.filters, wanted.depth > _SHALLOW), [])
+                    group.append((number, wanted))
+            answers.update(self._find_groups(groups, index, catalogue))
         return [answers[number] for number in range(len(asks))]
+
+    def _asked_elsewhere(self, asks: Sequence[Ask], catalogue: Catalogue) -> set[int]:
+        """The numbers of the questions that are to be asked in another space in this state."""
+        to_ask = self._parts.space_to_ask
+        prepared_in = {ask.request.prepared_in for ask in asks}
+        left = {one for one in prepared_in if to_ask(catalogue, one) != self._parts.space}
+        return {number for number, ask in enumerate(asks) if ask.request.prepared_in in left}
+
+    def _find_groups(
+        self, groups: Groups, index: VectorIndex, catalogue: Catalogue
+    ) -> dict[int, Found[Row]]:
+        """What the questions find in the state that the catalogue shows, by their numbers.
+
+        Raises:
+            CatalogueError: The space holds no item.
+        """
+        found: dict[int, Found[Row]] = {}
+        if not groups:
+            return found
+        index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
+        if not len(index):
+            raise CatalogueError(self._parts.corpus.nothing)
+        for (filters, _), group in groups.items():
+            gallery = self._gallery(filters, index, catalogue)
+            found.update(_found(group, gallery, catalogue.generation))
+        return found
 
     def _embed(self, asks: Sequence[Ask]) -> list[Embeddings | QueryError]:
         """Each question as one embedding `(1, d)`, all texts encoded in one run."""

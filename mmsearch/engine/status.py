@@ -20,6 +20,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
     """Counts, roots, spaces and sizes; whether a root is online is looked up now."""
     counts = catalogue.counts()
     folder = settings.index_dir
+    previous = catalogue.previous_space()
     spaces = tuple(
         SpaceStatus(
             space=record.space,
@@ -28,6 +29,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
             n_captions=record.n_captions,
             vectors_size_bytes=vector_size_bytes(folder, record.space),
             n_with_regions=record.n_with_regions,
+            is_previous=record.space == previous,
         )
         for record in catalogue.spaces()
     )

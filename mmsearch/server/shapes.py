@@ -177,6 +177,7 @@ def status_json(status: LibraryStatus) -> Json:
                 "n_images": one.n_images,
                 "n_captions": one.n_captions,
                 "n_with_regions": one.n_with_regions,
+                "is_previous": one.is_previous,
                 "vectors_size_bytes": one.vectors_size_bytes,
             }
             for one in status.spaces

@@ -95,6 +95,7 @@ def read_record(folder: Path) -> BackupRecord:
                 "upgrade mmsearch"
             )
         made_at = datetime.fromisoformat(shape["made_at"])
+        shape.setdefault("damaged", 0)  # older versions do not tell
         known = {field.name: shape[field.name] for field in fields(BackupRecord)}
         return BackupRecord(**{**known, "made_at": made_at})
     except FileNotFoundError as exc:
