@@ -1,0 +1,23 @@
+"""One folder a process for files that targets write, gone at its end."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from pathlib import Path
+
+_MEMORY = Path("/dev/shm")
+
+
+@functools.cache
+def _kept() -> tempfile.TemporaryDirectory[str]:
+    fast = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    return tempfile.TemporaryDirectory(prefix="mmsearch-fuzz-", dir=fast)
+
+
+def folder(name: str) -> Path:
+    """A folder of a target's own, in memory where the system has such a place."""
+    made = Path(_kept().name, name)
+    made.mkdir(exist_ok=True)
+    return made
