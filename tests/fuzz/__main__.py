@@ -43,11 +43,11 @@ def run(search: Search) -> None:
     import atheris
 
     target = search.target
-    inputs = [*target.seeds(), *target.shared_seeds()]
     with atheris.instrument_imports(include=list(target.instruments), enable_loader_override=False):
-        check = target.check
-        for data in target.seeds():  # what is imported late is instrumented as well
+        check, inputs = target.check, target.seeds()
+        for data in inputs:  # what is imported late is instrumented as well
             check(data)
+    inputs += target.shared_seeds()
     atheris.Setup(_arguments(search, inputs), check)
     atheris.Fuzz()
 

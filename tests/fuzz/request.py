@@ -26,7 +26,7 @@ def check(data: bytes) -> None:
         check_embedding(request)
     except (RequestValidationError, ValidationError, QueryError):
         return
-    assert 1 <= request.k
+    assert request.k >= 1
     assert request.offset + request.k <= MAX_REACH
     assert all(text.encode("utf-8") and "\0" not in text for text in request.texts)
 
