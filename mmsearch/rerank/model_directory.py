@@ -106,7 +106,7 @@ def load_network(source: RerankerSource) -> RerankNetwork:
         {name: tuple(value.shape) for name, value in state.items()},
     )
     if wrong is not None:
-        raise _misfit(source, f"'{wrong}' is missing, unknown or of another size")
+        raise _misfit(source, wrong)
     broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise _misfit(source, f"'{broken[0]}' holds what is no number")
@@ -116,11 +116,13 @@ def load_network(source: RerankerSource) -> RerankNetwork:
 
 
 def _difference(expected: Shapes, found: Shapes) -> str | None:
-    """The name of a parameter that is not as expected, None where all are."""
-    unlike = (name for name, shape in found.items() if expected.get(name) != shape)
-    needed = (name for name in expected if not name.startswith(TRAINING_ONLY))
-    missing = (name for name in needed if name not in found)
-    return next(unlike, None) or next(missing, None)
+    """What is not as expected of the parameters, None where all is."""
+    needed = {name for name in expected if not name.startswith(TRAINING_ONLY)}
+    strange = sorted((needed - found.keys()) | (found.keys() - expected.keys()))
+    if strange:
+        return f"'{strange[0]}' is missing or unknown"
+    unlike = [name for name, shape in found.items() if expected[name] != shape]
+    return f"'{unlike[0]}' has another size" if unlike else None
 
 
 def _description(network: RerankNetwork, facts: RerankerFacts) -> Description:

@@ -17,6 +17,7 @@ from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.projection import region_projection
 from mmsearch.rerank.quantise import Array, restored
 from mmsearch.rerank_types import Fusion, QueryBank, RegionProjection
+from mmsearch.runtime.weights_file import check_weights
 from mmsearch.types import Embeddings
 
 DESCRIPTION_FILE = "reranker.json"
@@ -153,6 +154,7 @@ def _numbers(directory: Path) -> _Numbers:
     from safetensors import SafetensorError, safe_open
 
     file = directory / WEIGHTS_FILE
+    check_weights(file)
     try:
         with safe_open(file, framework="numpy") as tensors:
             texts, images = (

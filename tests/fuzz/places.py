@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import tempfile
@@ -13,7 +14,9 @@ _MEMORY = Path("/dev/shm")
 @functools.cache
 def _kept() -> tempfile.TemporaryDirectory[str]:
     fast = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    return tempfile.TemporaryDirectory(prefix="mmsearch-fuzz-", dir=fast)
+    made = tempfile.TemporaryDirectory(prefix="mmsearch-fuzz-", dir=fast)
+    atexit.register(made.cleanup)
+    return made
 
 
 def folder(name: str) -> Path:
