@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +215,16 @@ def test_everyday_phrases_that_are_a_trap_are_made_anew(
     file.write_bytes(make(marker))
     again = everyday_embeddings(space, tmp_path / "kept", FakeDualEncoder)
     assert np.array_equal(made, again)
+
+
+def test_nothing_in_the_package_reads_pickles() -> None:
+    """Every `torch.load` takes weights only; nothing else that runs code is called."""
+    package = Path(str(resources.files("mmsearch")))
+    for path in package.rglob("*.py"):
+        text = path.read_text("utf-8")
+        assert not re.search(r"\bpickle\.loads?\b|\bpickle\.Unpickler\(", text), path
+        assert not re.search(r"allow_pickle=True|trust_remote_code=True|torch\.jit\.load", text), (
+            path
+        )
+        for call in re.findall(r"torch\.load\([^\n]*", text):
+            assert "weights_only=True" in call, (path, call)
