@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mmsearch.errors import ModelError
 from mmsearch.rerank.quantise import Array, packed, quantised, unpacked
@@ -25,6 +26,9 @@ from mmsearch.rerank.source import (
     read_config,
 )
 from mmsearch.runtime.whole_file import write_whole
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Shapes of parameters by name."""
 
 if TYPE_CHECKING:
     from mmsearch.rerank.network import RerankNetwork
@@ -88,18 +92,37 @@ def load_network(source: RerankerSource) -> RerankNetwork:
 
     from mmsearch.rerank.network import RerankNetwork
 
-    network = RerankNetwork(read_config(source))
+    config = read_config(source)
     try:
         weights = unpacked(load_file(source.weights))
         state = {name: torch.from_numpy(values) for name, values in weights.items()}
-        missing, unknown = network.load_state_dict(state, strict=False)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as exc:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as exc:
         line = " ".join(str(exc).split())[:300]
         raise _misfit(source, line) from exc
-    wrong = [*(name for name in missing if not name.startswith(TRAINING_ONLY)), *unknown]
-    if wrong:
-        raise _misfit(source, f"'{wrong[0]}' is missing or unknown")
+    with torch.device("meta"):  # no memory before it is seen to be what the file holds
+        expected = RerankNetwork(config).state_dict()
+    wrong = _difference(
+        {name: tuple(value.shape) for name, value in expected.items()},
+        {name: tuple(value.shape) for name, value in state.items()},
+    )
+    if wrong is not None:
+        raise _misfit(source, wrong)
+    broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise _misfit(source, f"'{broken[0]}' holds what is no number")
+    network = RerankNetwork(config)
+    network.load_state_dict(state, strict=False)
     return network.eval()
+
+
+def _difference(expected: Shapes, found: Shapes) -> str | None:
+    """What is not as expected of the parameters, None where all is."""
+    needed = {name for name in expected if not name.startswith(TRAINING_ONLY)}
+    strange = sorted((needed - found.keys()) | (found.keys() - expected.keys()))
+    if strange:
+        return f"'{strange[0]}' is missing or unknown"
+    unlike = [name for name, shape in found.items() if expected[name] != shape]
+    return f"'{unlike[0]}' has another size" if unlike else None
 
 
 def _description(network: RerankNetwork, facts: RerankerFacts) -> Description:

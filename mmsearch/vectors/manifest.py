@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +18,7 @@ from mmsearch.errors import VectorIndexError
 from mmsearch.types import Modality, Space
 
 MAGIC = b"mmsearch"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TRAILER_BYTES = 32 + 8 + len(MAGIC)
 SAMPLE_BYTES = 4096
 SAMPLES = 64
@@ -26,7 +26,11 @@ SAMPLES = 64
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a file holds. `digest` is BLAKE3 over ids and codes, `fingerprint` over samples."""
+    """What a file holds.
+
+    `digest` is BLAKE3 over ids and codes, `data_digest` over all of FAISS's data as it lies in the
+    file, `fingerprint` over samples of that.
+    """
 
     version: int
     recipe: str
@@ -35,6 +39,7 @@ class Manifest:
     generation: int
     data_bytes: int
     digest: str
+    data_digest: str
     fingerprint: str
 
 
@@ -54,7 +59,7 @@ def read_manifest(path: Path) -> Manifest | None:
             return _manifest(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, RecursionError) as exc:
         raise VectorIndexError(
             f"vector file {path} is damaged ({exc}): it will be rebuilt"
         ) from exc
@@ -95,9 +100,27 @@ def _manifest(file: BinaryIO) -> Manifest:
     text = file.read(length)
     if blake3(text).digest() != trailer[:32]:
         raise ValueError("its manifest does not fit its checksum")
-    manifest = Manifest(**json.loads(text))
-    if manifest.version != FORMAT_VERSION:
-        raise ValueError(f"its format is {manifest.version}, not {FORMAT_VERSION}")
+    manifest = _parsed(text)
     if manifest.data_bytes != data_bytes or manifest.fingerprint != fingerprint(file, data_bytes):
         raise ValueError("its data does not fit its manifest")
     return manifest
+
+
+def _parsed(text: bytes) -> Manifest:
+    """The manifest in its JSON, every value of its kind."""
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("its manifest is no object")  # noqa: TRY004 - all of these are ValueErrors
+    if values.get("version") != FORMAT_VERSION:
+        raise ValueError(f"its format is {values.get('version')!r}, not {FORMAT_VERSION}")
+    manifest = Manifest(**values)
+    for field in fields(Manifest):
+        value = getattr(manifest, field.name)
+        sound = isinstance(value, str) if field.type == "str" else _is_count(value)
+        if not sound:
+            raise ValueError(f"'{field.name}' of its manifest is malformed")
+    return manifest
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
