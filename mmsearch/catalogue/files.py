@@ -56,7 +56,7 @@ class Files(Roots):
         """Files of a root that failed, by path: unchanged, they need not be tried again."""
         low, high = folder_range(under)
         rows = self._db.read(
-            "SELECT path, size_bytes, mtime_ns FROM failures "
+            "SELECT path, size_bytes, mtime_ns, reason FROM failures "
             "WHERE root_id = ? AND path >= ? AND path < ? ORDER BY path",
             (root_id, low, high),
         )

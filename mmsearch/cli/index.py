@@ -22,6 +22,7 @@ EXAMPLES = (
     Example("mmsearch index photos --exclude '*.gif' --exclude drafts", "leave some files out"),
     Example("mmsearch index photos --captions captions.csv", "attach captions, searchable too"),
     Example("mmsearch index photos --json --strict", "for scripts: counts; exit 1 on bad files"),
+    Example("mmsearch index --decode-memory-mb 4096", "read bigger pictures, too"),
 )
 
 
@@ -98,6 +99,36 @@ class IndexCommand:
             rich_help_panel="Speed and model",
         ),
     ] = None
+    decode_memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            metavar="MB",
+            help="Memory one picture may take; default: a share of this machine's.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MP",
+            help="Pixels one picture may have, in millions; default: as its memory allows.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    decode_timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Seconds that decoding one picture may take; 60 if not given.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Read files that failed before again, though unchanged."
+        ),
+    ] = False
     json: Annotated[
         bool, typer.Option("--json", help="Write the summary as one JSON object on stdout.")
     ] = False
@@ -108,7 +139,8 @@ class IndexCommand:
 def command(session: Session, asked: IndexCommand) -> None:
     """Index folders of pictures, or bring an index up to date.
 
-    Only new and changed files are read again. Ctrl-C keeps what was done; the next run goes on.
+    Only new and changed files are read again, and those that were over a limit which is higher
+    now. Ctrl-C keeps what was done; the next run goes on.
     A missing folder is marked offline, not forgotten: 'mmsearch remove' forgets.
     """
     with session.library(
@@ -116,6 +148,9 @@ def command(session: Session, asked: IndexCommand) -> None:
         reranker=asked.reranker,
         batch_size=asked.batch_size,
         decode_workers=asked.workers,
+        decode_memory_mb=asked.decode_memory_mb,
+        max_megapixels=asked.max_megapixels,
+        decode_timeout_s=asked.decode_timeout_s,
     ) as library:
         summary = _run(session, asked, library)
     _tell(session, asked, summary)
@@ -138,6 +173,7 @@ def _run(session: Session, asked: IndexCommand, library: Library) -> IndexSummar
         exclude=tuple(asked.exclude),
         include_hidden=asked.include_hidden,
         rerank_features=asked.rerank_features,
+        retry_failed=asked.retry_failed,
     )
     with live_line(quiet=session.quiet) as line:
         return library.index(paths, options, IndexingProgress(line))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -43,7 +43,7 @@ class PendingFile:
 class ScopeDiff:
     """What a scope has that the catalogue lacks, and the reverse.
 
-    `failed` counts files that failed before and have not changed since. `resolved` are recorded
+    `failed` counts files that failed before and are not tried again. `resolved` are recorded
     failures whose file is gone. `problems` are places that could not be looked into: what is
     known below them is in neither `pending` nor `vanished`.
     """
@@ -63,8 +63,12 @@ def diff_scope(
     scanned: Iterable[ScannedFile | ScanProblem],
     known: Mapping[bytes, KnownFile],
     failures: Mapping[bytes, KnownFailure],
+    is_final: Callable[[KnownFailure], bool],
 ) -> ScopeDiff:
-    """The difference; `known` and `failures` are by root-relative path, below the scope only."""
+    """The difference; `known` and `failures` are by root-relative path, below the scope only.
+
+    `is_final` says whether a failed file that has not changed since is left alone.
+    """
     unchanged = failed = 0
     pending: list[PendingFile] = []
     problems: list[ScanProblem] = []
@@ -76,7 +80,7 @@ def diff_scope(
         relative = scope.relative(item.relative)
         seen.add(relative)
         row, failure = known.get(relative), failures.get(relative)
-        if failure is not None and _is_as_before(item, failure):
+        if failure is not None and _is_as_before(item, failure) and is_final(failure):
             failed += 1
         elif row is not None and _is_as_before(item, row):
             unchanged += 1

@@ -80,7 +80,7 @@ class Library(Upkeep, Closing):
         scan_options = ScanOptions(options.exclude, options.include_hidden)
         with (
             InterruptibleProgress(progress or SilentProgress()) as watched,
-            self._factory.indexer(watched, rerank_features=options.rerank_features) as indexer,
+            self._factory.indexer(watched, options) as indexer,
         ):
             return indexer.run(named, scan_options, captions)
 

@@ -14,13 +14,15 @@ class IndexOptions:
 
     `exclude` holds globs that are matched against a name and against a root-relative path.
     `rerank_features`: whether to keep what a reranker reads of each picture; None: where the
-    model has a reranker.
+    model has a reranker. `retry_failed`: whether files that failed before are read again though
+    they have not changed; those that were over a limit which is higher now are in any case.
     """
 
     captions: tuple[Path, ...] = ()
     exclude: tuple[str, ...] = ()
     include_hidden: bool = False
     rerank_features: bool | None = None
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,14 @@ def _diff(
     known: list[KnownFile],
     failures: list[KnownFailure] | None = None,
     scope: Scope = WHOLE,
+    final: bool = True,
 ) -> ScopeDiff:
     return diff_scope(
         scope,
         scanned,
         {row.relative: row for row in known},
         {row.relative: row for row in failures or []},
+        lambda _: final,
     )
 
 
@@ -61,21 +63,27 @@ def test_a_known_file_that_was_not_seen_vanished() -> None:
 
 
 def test_a_failure_is_tried_again_only_when_it_changed() -> None:
-    failures = [KnownFailure(b"bad.jpg", 10, 100), KnownFailure(b"mended.jpg", 10, 100)]
+    failures = [KnownFailure(b"bad.jpg", 10, 100, "x"), KnownFailure(b"mended.jpg", 10, 100, "x")]
     diff = _diff([_scanned("bad.jpg"), _scanned("mended.jpg", size=12)], [], failures)
     assert diff.failed == 1
     assert [file.relative for file in diff.pending] == [b"mended.jpg"]
 
 
+def test_a_failure_that_is_not_final_is_tried_again_unchanged() -> None:
+    failures = [KnownFailure(b"big.jpg", 10, 100, "x")]
+    diff = _diff([_scanned("big.jpg")], [], failures, final=False)
+    assert (diff.failed, [file.relative for file in diff.pending]) == (0, [b"big.jpg"])
+
+
 def test_a_failure_whose_file_left_is_resolved() -> None:
-    assert _diff([], [], [KnownFailure(b"bad.jpg", 10, 100)]).resolved == (b"bad.jpg",)
+    assert _diff([], [], [KnownFailure(b"bad.jpg", 10, 100, "x")]).resolved == (b"bad.jpg",)
 
 
 def test_what_lies_below_a_closed_folder_did_not_vanish() -> None:
     """Neither files nor failures below a problem count as gone; a like-named folder does."""
     problem = ScanProblem(ROOT / "a/closed", "permission denied", b"a/closed")
     inside, beside = _known(1, "a/closed/x.jpg"), _known(2, "a/closed2/x.jpg")
-    failures = [KnownFailure(b"a/closed/bad.jpg", 1, 1), KnownFailure(b"a/bad.jpg", 1, 1)]
+    failures = [KnownFailure(b"a/closed/bad.jpg", 1, 1, "x"), KnownFailure(b"a/bad.jpg", 1, 1, "x")]
     diff = _diff([problem], [inside, beside], failures)
     assert diff.vanished == (beside,)
     assert diff.resolved == (b"a/bad.jpg",)
