@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """Everything that can be set, frozen once read. Sizes and times name their unit.
 
     `reranker` is a directory with `reranker.json`; None = the one inside the model's directory.
+    `decode_memory_mb` and `max_megapixels` are what one picture may take, None = what this
+    machine's memory allows each of `decode_workers`.
     From `host` on it is `mmsearch serve` that reads them: `port` 0 takes a free one, and
     `rate_limit` is requests a second and client, 0 = no limit.
     """
@@ -42,9 +44,9 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     batch_size: int = Field(default=32, ge=1, le=4096)
     decode_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
-    decode_timeout_s: float = Field(default=60.0, gt=0, le=86_400)
-    decode_memory_mb: int = Field(default=1024, ge=128, le=1 << 20)
-    max_megapixels: float = Field(default=300.0, ge=1e-6, le=1e6)
+    decode_timeout_s: float = Field(default=60.0, ge=0.1, le=86_400)
+    decode_memory_mb: int | None = Field(default=None, ge=128, le=1 << 20)
+    max_megapixels: float | None = Field(default=None, ge=0.01, le=1e6)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     token: SecretStr | None = Field(default=None, min_length=1)

@@ -26,6 +26,7 @@ EXAMPLES = (
     Example("mmsearch index photos --captions captions.csv", "attach captions, searchable too"),
     Example("mmsearch index photos --recheck", "trust no size and time: read all files again"),
     Example("mmsearch index photos --json --strict", "for scripts: counts; exit 1 on bad files"),
+    Example("mmsearch index --decode-memory-mb 4096", "read bigger pictures, too"),
 )
 
 
@@ -112,6 +113,36 @@ class IndexCommand:
         bool,
         typer.Option("--yes", help="Remove what is gone without asking, be it most of a folder."),
     ] = False
+    decode_memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            metavar="MB",
+            help="Memory one picture may take; default: a share of this machine's.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MP",
+            help="Pixels one picture may have, in millions; default: as its memory allows.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    decode_timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Seconds that decoding one picture may take; 60 if not given.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Read files that failed before again, though unchanged."
+        ),
+    ] = False
     json: Annotated[
         bool, typer.Option("--json", help="Write the summary as one JSON object on stdout.")
     ] = False
@@ -122,7 +153,8 @@ class IndexCommand:
 def command(session: Session, asked: IndexCommand) -> None:
     """Index folders of pictures, or bring an index up to date.
 
-    Only new and changed files are read again. Ctrl-C keeps what was done; the next run goes on.
+    Only new and changed files are read again, and those that were over a limit which is higher
+    now. Ctrl-C keeps what was done; the next run goes on.
     A missing folder is marked offline, not forgotten: 'mmsearch remove' forgets. Where more than
     half of a folder's pictures are gone at once they are kept, unless you say --yes or are asked.
     """
@@ -131,6 +163,9 @@ def command(session: Session, asked: IndexCommand) -> None:
         reranker=asked.reranker,
         batch_size=asked.batch_size,
         decode_workers=asked.workers,
+        decode_memory_mb=asked.decode_memory_mb,
+        max_megapixels=asked.max_megapixels,
+        decode_timeout_s=asked.decode_timeout_s,
     ) as library:
         summary = _run(session, asked, library)
         if summary.held_back and not summary.interrupted:
@@ -163,6 +198,7 @@ def _options(asked: IndexCommand) -> IndexOptions:
         rerank_features=asked.rerank_features,
         recheck=asked.recheck,
         allow_mass_removal=asked.yes,
+        retry_failed=asked.retry_failed,
     )
 
 

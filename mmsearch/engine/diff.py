@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.engine.scopes import Scope
-from mmsearch.media.reading import is_about_reading
 from mmsearch.media.scan import ScannedFile, ScanProblem
 
 if TYPE_CHECKING:
@@ -46,10 +45,9 @@ class PendingFile:
 class ScopeDiff:
     """What a scope has that the catalogue lacks, and the reverse.
 
-    `failed` counts files that failed before and would again, as they have not changed since.
-    `resolved` are recorded failures whose file is gone. `problems` are places that could not be
-    looked into: what is known below them is in neither `pending` nor `vanished`. `n_known` files
-    were known before.
+    `failed` counts files that failed before and are not tried again. `resolved` are recorded
+    failures whose file is gone. `problems` are places that could not be looked into: what is known
+    below them is in neither `pending` nor `vanished`. `n_known` files were known before.
     """
 
     scope: Scope
@@ -68,14 +66,16 @@ def diff_scope(
     scanned: Iterable[ScannedFile | ScanProblem],
     known: Mapping[bytes, KnownFile],
     failures: Mapping[bytes, KnownFailure],
+    is_final: Callable[[KnownFailure], bool],
     *,
     recheck: bool = False,
 ) -> ScopeDiff:
     """The difference; `known` and `failures` are by root-relative path, below the scope only.
 
-    With `recheck` no file is taken for unchanged by its size and time.
+    `is_final` says whether a failed file that has not changed since is left alone. With `recheck`
+    no file is taken for unchanged by its size and time.
     """
-    sorting = _Sorting(scope, known, failures, recheck)
+    sorting = _Sorting(scope, known, failures, is_final, recheck)
     for item in scanned:
         if isinstance(item, ScanProblem):
             sorting.problems.append(item)
@@ -106,6 +106,7 @@ class _Sorting:
     scope: Scope
     known: Mapping[bytes, KnownFile]
     failures: Mapping[bytes, KnownFailure]
+    is_final: Callable[[KnownFailure], bool]
     recheck: bool
     unchanged: int = 0
     failed: int = 0
@@ -120,7 +121,7 @@ class _Sorting:
         row, failure = self.known.get(relative), self.failures.get(relative)
         if self.recheck:
             self.pending.append(_pending(self.scope.root_id, relative, file, row))
-        elif failure is not None and _would_fail_again(file, failure):
+        elif failure is not None and _is_as_before(file, failure) and self.is_final(failure):
             self.failed += 1
         elif failure is None and _is_as_before(file, row):
             self.unchanged += 1
@@ -146,10 +147,6 @@ def _need(file: ScannedFile, row: KnownFile | None) -> Need:
     if row is None:
         return Need.NEW
     return Need.RECHECK if _is_as_before(file, row) else Need.CHANGED
-
-
-def _would_fail_again(file: ScannedFile, before: KnownFailure) -> bool:
-    return _is_as_before(file, before) and not is_about_reading(before.reason)
 
 
 def _is_as_before(file: ScannedFile, before: KnownFile | KnownFailure | None) -> bool:

@@ -27,7 +27,7 @@ from mmsearch.media.digest import digest_with_stamp
 from mmsearch.types import HeldBack
 
 if TYPE_CHECKING:
-    from mmsearch.catalogue import KnownFile
+    from mmsearch.catalogue import KnownFailure, KnownFile
     from mmsearch.datasets import CaptionData
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.protocols import DualEncoder
@@ -44,7 +44,8 @@ class IndexerParts:
 
     `projection` gives the region features that pictures are to have, None: they need none.
     `embed` decodes, embeds and commits files; `load` gives the encoder; `save_vectors` brings
-    the vector files up to the catalogue.
+    the vector files up to the catalogue. `is_final` says whether a file that failed is left alone
+    until it changes.
     """
 
     catalogue: Catalogue
@@ -53,6 +54,7 @@ class IndexerParts:
     embed: Callable[[Sequence[PendingFile], Tally], None]
     load: Callable[[], DualEncoder]
     save_vectors: Callable[[], None]
+    is_final: Callable[[KnownFailure], bool]
     progress: ProgressListener
 
 
@@ -98,10 +100,12 @@ class Indexer:
         return self._tally.summary(time.perf_counter() - started)
 
     def _index_files(self, paths: Sequence[Path | str], options: RunOptions) -> None:
+        parts = self._parts
         scopes = find_scopes(self._catalogue, paths)
         for path in scopes.refused:
-            self._parts.progress.on_warning(f"{path} is not a picture file: left out")
-        seen = survey(self._catalogue, scopes.present, options.survey, self._parts.progress)
+            parts.progress.on_warning(f"{path} is not a picture file: left out")
+        present = scopes.present
+        seen = survey(self._catalogue, present, options.survey, parts.is_final, parts.progress)
         for absent in (*scopes.absent, *seen.absent):
             self._keep_absent(absent)
         for diff in seen.diffs:
@@ -159,14 +163,15 @@ class Indexer:
     def _incomplete(
         self, diffs: Sequence[ScopeDiff], pending: Sequence[PendingFile]
     ) -> list[PendingFile]:
-        """Known pictures, anywhere, that lack something of this space and that did not fail."""
+        """Known pictures, anywhere, that lack something of this space and did not fail for good."""
         contents = list(incomplete_contents(self._catalogue, self._space, self._parts.projection))
         if not contents:
             return []
         skipped = {(file.root_id, file.relative) for file in pending}
         for root_id in {content.root_id for _, content in contents}:
             failures = self._catalogue.known_failures(root_id)
-            skipped |= {(root_id, failure.relative) for failure in failures}
+            final = filter(self._parts.is_final, failures)
+            skipped |= {(root_id, failure.relative) for failure in final}
         scopes = [diff.scope for diff in diffs]
         files: list[PendingFile] = []
         for need, content in contents:

@@ -83,7 +83,7 @@ class Library(Upkeep, Closing):
         how = SurveyOptions(ScanOptions(options.exclude, options.include_hidden), options.recheck)
         with (
             InterruptibleProgress(progress or SilentProgress()) as watched,
-            self._factory.indexer(watched, rerank_features=options.rerank_features) as indexer,
+            self._factory.indexer(watched, options) as indexer,
         ):
             return indexer.run(named, RunOptions(how, options.allow_mass_removal), captions)
 

@@ -17,6 +17,8 @@ class IndexOptions:
     model has a reranker. `recheck`: whether to read all files, also those whose size and time are
     as before. `allow_mass_removal`: whether pictures that are gone leave the index even where
     they are more than half of a folder; else the summary tells of them in `held_back`.
+    `retry_failed`: whether files that failed before are read again though they have not changed;
+    those that were over a limit which is higher now are in any case.
     """
 
     captions: tuple[Path, ...] = ()
@@ -25,6 +27,7 @@ class IndexOptions:
     rerank_features: bool | None = None
     recheck: bool = False
     allow_mass_removal: bool = False
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

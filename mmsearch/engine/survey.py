@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,9 +68,13 @@ def survey(
     catalogue: Catalogue,
     scopes: Sequence[Scope],
     options: SurveyOptions,
+    is_final: Callable[[KnownFailure], bool],
     progress: ProgressListener,
 ) -> Survey:
-    """The differences below `scopes`; the catalogue is read, files are not opened."""
+    """The differences below `scopes`; the catalogue is read, files are not opened.
+
+    `is_final` says whether a failed file that has not changed since is left alone.
+    """
     diffs: list[ScopeDiff] = []
     absent: list[Absent] = []
     identities = {scope.path: Identity.of(scope.path) for scope in scopes}
@@ -79,7 +83,7 @@ def survey(
         known = {file.relative: file for file in known_files(catalogue, scope)}
         failures = {failure.relative: failure for failure in known_failures(catalogue, scope)}
         found = _counted(scan(scope.path, options.scan), n_before, progress)
-        diff = diff_scope(scope, found, known, failures, recheck=options.recheck)
+        diff = diff_scope(scope, found, known, failures, is_final, recheck=options.recheck)
         n_before += diff.n_scanned
         if _looks_unmounted(diff, len(known)):
             root_ids = () if scope.under else (scope.root_id,)

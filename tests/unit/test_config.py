@@ -65,6 +65,9 @@ def test_the_index_lives_below_home(folder: Path) -> None:
     [
         ('colour = "red"\n', "colour"),
         ("batch_size = 0\n", "batch_size"),
+        ("decode_memory_mb = 127\n", "decode_memory_mb"),
+        ("decode_timeout_s = inf\n", "decode_timeout_s"),
+        ("max_megapixels = nan\n", "max_megapixels"),
         ("home = \n", "mmsearch.toml"),
         ('home = "~nobody-at-all/x"\n', "no home for '~nobody-at-all'"),
         ("port = " + "9" * 5000, "mmsearch.toml"),

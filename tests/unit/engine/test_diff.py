@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from mmsearch.catalogue import KnownFailure, KnownFile
 from mmsearch.engine.diff import Need, ScopeDiff, diff_scope
 from mmsearch.engine.scopes import Scope
@@ -36,12 +34,14 @@ def _diff(
     scope: Scope = WHOLE,
     *,
     recheck: bool = False,
+    final: bool = True,
 ) -> ScopeDiff:
     return diff_scope(
         scope,
         scanned,
         {row.relative: row for row in known},
         {row.relative: row for row in failures or []},
+        lambda _: final,
         recheck=recheck,
     )
 
@@ -76,6 +76,12 @@ def test_a_failure_is_tried_again_only_when_it_changed() -> None:
     diff = _diff([_scanned("bad.jpg"), _scanned("mended.jpg", size=12)], [], failures)
     assert diff.failed == 1
     assert [file.relative for file in diff.pending] == [b"mended.jpg"]
+
+
+def test_a_failure_that_is_not_final_is_tried_again_unchanged() -> None:
+    failures = [KnownFailure(b"big.jpg", 10, 100, "x")]
+    diff = _diff([_scanned("big.jpg")], [], failures, final=False)
+    assert (diff.failed, [file.relative for file in diff.pending]) == (0, [b"big.jpg"])
 
 
 def test_a_failure_whose_file_left_is_resolved() -> None:
@@ -116,13 +122,10 @@ def test_a_file_scope_is_its_own_path() -> None:
     assert _diff([scanned], [_known(1, "sub/x.jpg")], scope=scope).unchanged == 1
 
 
-@pytest.mark.parametrize(
-    "reason", ["cannot be read: permission denied", "changed while it was read"]
-)
-def test_a_failure_to_read_is_tried_again_each_time(reason: str) -> None:
-    """Neither size nor time says that a file may be read now; its row, if any, stays as it is."""
-    failures = [_failed(b"a.jpg", reason=reason), _failed(b"b.jpg", reason=reason)]
-    diff = _diff([_scanned("a.jpg"), _scanned("b.jpg")], [_known(2, "b.jpg")], failures)
+def test_a_failure_that_may_have_ended_is_tried_again_with_its_row_as_it_is() -> None:
+    failures = [_failed(b"a.jpg"), _failed(b"b.jpg")]
+    found = [_scanned("a.jpg"), _scanned("b.jpg")]
+    diff = _diff([*found], [_known(2, "b.jpg")], failures, final=False)
     assert diff.failed == diff.unchanged == 0
     assert [(file.need, file.media_id) for file in diff.pending] == [
         (Need.NEW, None),
