@@ -6,6 +6,7 @@ it is imported by the first write only.
 """
 
 from mmsearch.catalogue.records import (
+    UNREAD_BYTES,
     BatchResult,
     BlobPage,
     CaptionEntry,
@@ -25,6 +26,7 @@ from mmsearch.catalogue.records import (
 from mmsearch.catalogue.store import Catalogue
 
 __all__ = [
+    "UNREAD_BYTES",
     "BatchResult",
     "BlobPage",
     "CaptionEntry",

@@ -27,12 +27,24 @@ class KnownFile(NamedTuple):
     mtime_ns: int
 
 
+UNREAD_BYTES = -1
+"""The size in the record of a failure that may pass by itself: no file has it."""
+
+
 class KnownFailure(NamedTuple):
-    """A file that failed, as it was then: unchanged, it need not be tried again."""
+    """A file that failed, as it was then: unchanged, it need not be tried again.
+
+    Unless that `may_pass`: its bytes could not be read, and perhaps can be now.
+    """
 
     relative: bytes
     size_bytes: int
     mtime_ns: int
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the file is to be tried again though it has not changed."""
+        return self.size_bytes == UNREAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,10 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class FailureEntry:
-    """A file that could not be indexed, as it was then. Its media row, if any, stays."""
+    """A file that could not be indexed, as it was then. Its media row, if any, stays.
+
+    `size_bytes` is `UNREAD_BYTES` where it is to be tried again though it has not changed.
+    """
 
     relative: bytes
     size_bytes: int

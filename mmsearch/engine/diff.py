@@ -78,7 +78,7 @@ def diff_scope(
         row, failure = known.get(relative), failures.get(relative)
         if failure is not None and _is_as_before(item, failure):
             failed += 1
-        elif row is not None and _is_as_before(item, row):
+        elif failure is None and row is not None and _is_as_before(item, row):
             unchanged += 1
         else:
             pending.append(_pending(scope.root_id, relative, item, row))

@@ -105,9 +105,8 @@ class Indexer:
         for root_id in absent.root_ids:
             self._catalogue.set_online(root_id, online=False)
         self._tally.offline_roots.append(absent.path)
-        what = "is empty (not mounted?)" if absent.is_empty else "is not there"
         self._parts.progress.on_warning(
-            f"{absent.path} {what}: its pictures are kept; "
+            f"{absent.path} {absent.what}: its pictures are kept; "
             f"'mmsearch remove {absent.path}' would delete them from the index"
         )
 
@@ -157,7 +156,7 @@ class Indexer:
         skipped = {(file.root_id, file.relative) for file in pending}
         for root_id in {content.root_id for _, content in contents}:
             failures = self._catalogue.known_failures(root_id)
-            skipped |= {(root_id, failure.relative) for failure in failures}
+            skipped |= {(root_id, one.relative) for one in failures if not one.may_pass}
         scopes = [diff.scope for diff in diffs]
         files: list[PendingFile] = []
         for need, content in contents:

@@ -205,7 +205,8 @@ def _root_batches(
                 continue
             if decoded.pixels is None:
                 failures.append(_failure(file, decoded))
-                if file.need is Need.CHANGED and file.media_id is not None:
+                changed = file.need is Need.CHANGED and not decoded.is_unread
+                if changed and file.media_id is not None:
                     removals.append(file.media_id)  # its old bytes are gone
                 continue
             entries.append(_entry(file, decoded, encoded, row_of.get(index)))
@@ -246,11 +247,11 @@ def _entry(
 
 def _failure(file: PendingFile, decoded: DecodedFile) -> FailureEntry:
     """The failure, stamped with the stat of the scan: a later change is seen against that."""
-    from mmsearch.catalogue import FailureEntry
+    from mmsearch.catalogue import UNREAD_BYTES, FailureEntry
 
     return FailureEntry(
         relative=file.relative,
-        size_bytes=file.size_bytes,
+        size_bytes=UNREAD_BYTES if decoded.is_unread else file.size_bytes,
         mtime_ns=file.mtime_ns,
         reason=decoded.error or "unreadable",
     )

@@ -74,9 +74,8 @@ def survey(
         diff = diff_scope(scope, found, known, failures)
         n_before += diff.n_scanned
         if _looks_unmounted(diff, len(known)):
-            absent.append(
-                Absent(scope.path, () if scope.under else (scope.root_id,), is_empty=True)
-            )
+            root_ids = () if scope.under else (scope.root_id,)
+            absent.append(Absent(scope.path, root_ids, "is empty (not mounted?)"))
         else:
             diffs.append(diff)
     progress.on_scan(n_before)

@@ -19,6 +19,9 @@ _MEGA = 1_000_000
 _CODEC_BYTES_PER_PIXEL = {"WEBP": 17, "AVIF": 14, "HEIF": 14, "JPEG2000": 28}
 """Peak of decoder buffers, their RGB copy and Pillow's own; measured, rounded up."""
 
+UNREAD = "cannot be read"
+"""How the reason begins where the system did not give a file's bytes: next time it may."""
+
 _TRUNCATED_WORDS = ("truncated", "not enough image data", "end of file", "insufficient input")
 
 
@@ -65,9 +68,9 @@ def read_file(path: Path, limits: DecodeLimits) -> FileBytes:
             if same and len(data) == after.st_size:
                 return FileBytes(data, after.st_size, after.st_mtime_ns)
     except OSError as exc:
-        raise MediaError(f"cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise MediaError(f"{UNREAD}: {(exc.strerror or str(exc)).lower()}") from exc
     except ValueError as exc:  # a NUL in the path
-        raise MediaError(f"cannot be read: {exc}") from exc
+        raise MediaError(f"{UNREAD}: {exc}") from exc
     except MemoryError as exc:
         raise MediaError(_too_much(limits)) from exc
     raise MediaError("changed while it was read")

@@ -13,11 +13,10 @@ in memory), while the model is loaded in another thread.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import os
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,14 +25,12 @@ import numpy as np
 from blake3 import blake3
 
 from mmsearch.errors import VectorIndexError
+from mmsearch.runtime.at_work import at_work_on, is_abandoned
 from mmsearch.runtime.whole_file import sync_folder
 from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
+from mmsearch.vectors.mapped import require_readable
 from mmsearch.vectors.recipes import make_index, recipe_named
 from mmsearch.vectors.rows import Rows
-
-logger = logging.getLogger(__name__)
-
-ABANDONED_AFTER_S = 3600.0
 
 
 def load(path: Path, dim: int) -> tuple[Rows, Manifest] | None:
@@ -76,9 +73,10 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
         handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
         try:
-            faiss.write_index(_with_ids(rows), name)
-            manifest = _append_manifest(Path(name), rows, generation)
-            Path(name).replace(path)
+            with at_work_on(Path(name)):
+                faiss.write_index(_with_ids(rows), name)
+                manifest = _append_manifest(Path(name), rows, generation)
+                Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -122,7 +120,14 @@ def _map_rows(path: Path, manifest: Manifest) -> Rows:
         raise VectorIndexError(f"vector file {path} is not of its recipe: it will be rebuilt")
     if index.ntotal != manifest.count or len(ids) != manifest.count or index.d != manifest.dim:
         raise VectorIndexError(f"vector file {path} contradicts its manifest: it will be rebuilt")
-    return Rows(recipe, index, ids, owner=outer)
+    rows = Rows(recipe, index, ids, owner=outer)
+    try:
+        require_readable(rows.codes())
+    except OSError as exc:
+        raise VectorIndexError(
+            f"vector file {path} cannot be read ({exc.strerror}): it will be rebuilt"
+        ) from exc
+    return rows
 
 
 def _append_manifest(path: Path, rows: Rows, generation: int) -> Manifest:
@@ -155,10 +160,8 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what killed processes left half-written; a live one would have ended long ago."""
+    """Remove what killed processes left half-written."""
     for stray in path.parent.glob(f"{path.name}.*.tmp"):
-        try:
-            if time.time() - stray.stat().st_mtime > ABANDONED_AFTER_S:
+        if is_abandoned(stray):
+            with contextlib.suppress(OSError):  # it costs room, no more
                 stray.unlink()
-        except FileNotFoundError:
-            logger.debug("%s was removed by another process", stray)
