@@ -72,10 +72,11 @@ def judge_state(found: Inspection, before: State, after: State) -> list[str]:
 def judge_done(fault: Fault, found: State, after: State, stderr: str) -> list[str]:
     """What is wrong where the command says that all is done: it is, or what is not was named."""
     missing = {path for path, _ in after.pictures - found.pictures}
-    told = found.failed | _named_in(stderr)
+    named = _named_in(stderr)
+    told = found.failed | named
     silent = [path for path in missing if not any(path.startswith(place) for place in told)]
     wrong = [f"silently left out: {path}" for path in sorted(silent)]
-    if not told - after.failed and found != after:
+    if not (named or found.failed - after.failed) and found != after:
         wrong.append(f"it says it is done, and is not, after {fault}")
     return wrong
 
