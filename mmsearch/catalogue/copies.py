@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmsearch.catalogue.checksums import n_damaged
-from mmsearch.catalogue.database import Database, clear_errors, file_uri
+from mmsearch.catalogue.clear_errors import clear_errors
+from mmsearch.catalogue.database import WITHOUT_LOCKS, Database, configured, file_uri
 from mmsearch.catalogue.integrity import problems_of
 from mmsearch.catalogue.schema_version import APPLICATION_ID, SCHEMA_VERSION
 from mmsearch.errors import CatalogueError
@@ -114,10 +116,19 @@ def schema_of(path: Path) -> int:
     Raises:
         CatalogueError: Damaged, or of another program.
     """
-    # Another process's log is read too, where there is one; a file alone is taken as it is.
-    logged = path.with_name(f"{path.name}-wal").is_file()
-    uri = file_uri(path, "mode=ro" if logged else "mode=ro&immutable=1")
-    with clear_errors(path), closing(sqlite3.connect(uri, uri=True)) as raw:
+    with clear_errors(path), closing(_as_it_is(path)) as raw:
         if raw.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise CatalogueError(f"{path} is not a catalogue of mmsearch: move it away")
         return int(raw.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _as_it_is(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, and reads another process's log where there is one."""
+    if not path.with_name(f"{path.name}-wal").is_file():
+        return configured(file_uri(path, "mode=ro&immutable=1"))
+    try:
+        return configured(file_uri(path, "mode=ro"))
+    except sqlite3.OperationalError:
+        if os.name == "nt":
+            raise
+        return configured(file_uri(path, WITHOUT_LOCKS))

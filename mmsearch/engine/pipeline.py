@@ -205,7 +205,8 @@ def _root_batches(
                 continue
             if decoded.pixels is None:
                 failures.append(_failure(file, decoded))
-                if file.need is Need.CHANGED and file.media_id is not None:
+                changed = file.need is Need.CHANGED and not decoded.is_unread
+                if changed and file.media_id is not None:
                     removals.append(file.media_id)  # its old bytes are gone
                 continue
             entries.append(_entry(file, decoded, encoded, row_of.get(index)))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.errors import VectorIndexError
+from mmsearch.errors import CatalogueError, VectorIndexError
+from mmsearch.runtime.presence import shown_size
 from mmsearch.types import Modality, Space
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def save_vectors(catalogue: Catalogue, index_dir: Path, space: Space) -> None:
 
         index = FaissIndex.open(path, space.dim)
         n_rows = index.catch_up(source)
-        index.save()
+        _save(catalogue, index)
         logger.info("%s: %d changes applied", path.name, n_rows)
 
 
@@ -54,8 +55,8 @@ def open_vectors(
     n_rows = index.catch_up(catalogue.source(space, modality))
     if n_rows > _WORTH_SAVING * len(index):
         try:
-            index.save()
-        except (VectorIndexError, OSError) as exc:
+            _save(catalogue, index)
+        except (CatalogueError, VectorIndexError) as exc:
             logger.info("the vector index is not saved: %s", exc)
     return index
 
@@ -71,7 +72,18 @@ def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Mo
 
     index = FaissIndex(path, space.dim)
     index.catch_up(catalogue.source(space, modality))
-    index.save(replace=True)
+    _save(catalogue, index, replace=True)
+
+
+def _save(catalogue: Catalogue, index: FaissIndex, *, replace: bool = False) -> None:
+    """Save a vector index once what it covers is surely kept.
+
+    After a loss of power a file may not claim a generation that the catalogue has lost: the
+    catalogue would count up to it again, by other changes.
+    """
+    if index.dirty:
+        catalogue.sync()
+        index.save(replace=replace)
 
 
 def drop_strange_vectors(index_dir: Path, spaces: Sequence[Space]) -> None:
@@ -94,4 +106,4 @@ def vector_size_bytes(index_dir: Path, space: Space) -> int:
     from mmsearch.vectors import vector_path
 
     paths = (vector_path(index_dir, space, modality) for modality in Modality)
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    return sum(shown_size(path) for path in paths)

@@ -14,7 +14,8 @@ from typing import BinaryIO
 from mmsearch.errors import MediaError
 
 CHANGED = "changed while it was read"
-_UNREADABLE = "cannot be read"
+UNREAD = "cannot be read"
+"""How the reason begins where the system did not give a file's bytes: next time it may."""
 
 _TICK_NS = 20_000_000
 """A file system's clock moves in steps of up to 10 ms: two writes may have one time."""
@@ -75,7 +76,7 @@ def is_about_reading(reason: str) -> bool:
 
     A right to read that is given, a drive that is back: neither changes the file.
     """
-    return reason.startswith((_UNREADABLE, CHANGED))
+    return reason.startswith((UNREAD, CHANGED))
 
 
 @contextmanager
@@ -84,9 +85,9 @@ def _unreadable() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise MediaError(f"{_UNREADABLE}: {(exc.strerror or str(exc)).lower()}") from exc
+        raise MediaError(f"{UNREAD}: {(exc.strerror or str(exc)).lower()}") from exc
     except ValueError as exc:  # a NUL in the path
-        raise MediaError(f"{_UNREADABLE}: {exc}") from exc
+        raise MediaError(f"{UNREAD}: {exc}") from exc
 
 
 def _check_regular(info: os.stat_result) -> None:

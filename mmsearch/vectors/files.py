@@ -14,12 +14,11 @@ is loaded in another thread.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import mmap
 import os
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,14 +27,12 @@ import numpy as np
 from blake3 import blake3
 
 from mmsearch.errors import VectorIndexError
+from mmsearch.runtime.at_work import at_work_on, is_abandoned
 from mmsearch.runtime.whole_file import sync_folder
 from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
+from mmsearch.vectors.mapped import require_readable
 from mmsearch.vectors.recipes import make_index, recipe_named
 from mmsearch.vectors.rows import Rows
-
-logger = logging.getLogger(__name__)
-
-ABANDONED_AFTER_S = 3600.0
 
 _WORTH_THREADS = 1 << 26
 """Fewer bytes are hashed before other threads have started."""
@@ -81,9 +78,10 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
         handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
         try:
-            faiss.write_index(_with_ids(rows), name)
-            manifest = _append_manifest(Path(name), rows, generation)
-            Path(name).replace(path)
+            with at_work_on(Path(name)):
+                faiss.write_index(_with_ids(rows), name)
+                manifest = _append_manifest(Path(name), rows, generation)
+                Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -127,7 +125,14 @@ def _map_rows(path: Path, manifest: Manifest) -> Rows:
         raise VectorIndexError(f"vector file {path} is not of its recipe: it will be rebuilt")
     if index.ntotal != manifest.count or len(ids) != manifest.count or index.d != manifest.dim:
         raise VectorIndexError(f"vector file {path} contradicts its manifest: it will be rebuilt")
-    return Rows(recipe, index, ids, owner=outer)
+    rows = Rows(recipe, index, ids, owner=outer)
+    try:
+        require_readable(rows.codes())
+    except OSError as exc:
+        raise VectorIndexError(
+            f"vector file {path} cannot be read ({exc.strerror}): it will be rebuilt"
+        ) from exc
+    return rows
 
 
 def _append_manifest(path: Path, rows: Rows, generation: int) -> Manifest:
@@ -163,11 +168,12 @@ def _data_digest(path: Path, data_bytes: int) -> str:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
             threads = blake3.AUTO if data_bytes > _WORTH_THREADS else 1
-            view = memoryview(whole)[:data_bytes]
+            data = np.frombuffer(whole, np.uint8, data_bytes)
             try:
-                return blake3(view, max_threads=threads).hexdigest()
+                require_readable(data)
+                return blake3(data.data, max_threads=threads).hexdigest()
             finally:
-                view.release()
+                del data  # a map cannot be closed while somebody looks at it
     except (OSError, ValueError) as exc:  # an empty file cannot be mapped
         raise VectorIndexError(f"vector file {path} cannot be read ({exc})") from exc
 
@@ -181,10 +187,8 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what killed processes left half-written; a live one would have ended long ago."""
+    """Remove what killed processes left half-written."""
     for stray in path.parent.glob(f"{path.name}.*.tmp"):
-        try:
-            if time.time() - stray.stat().st_mtime > ABANDONED_AFTER_S:
+        if is_abandoned(stray):
+            with contextlib.suppress(OSError):  # it costs room, no more
                 stray.unlink()
-        except FileNotFoundError:
-            logger.debug("%s was removed by another process", stray)
