@@ -1,0 +1,155 @@
+"""Differences between the model and the catalogue, and what a stopped run may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tests.model_test.state import Row, State
+
+
+def differences(expected: State, found: State) -> list[str]:
+    """All in which the catalogue is not what the model says; ids not learned yet are free."""
+    return [*_plain(expected, found), *_rows(expected, found), *_ids(expected, found)]
+
+
+def strange_parts(old: State, new: State, found: State, *, ids: bool = True) -> list[str]:
+    """What a run from `old` to `new` may not leave, wherever it was stopped.
+
+    Every row, failure, root and caption is wholly old or wholly new; none is lost that both have;
+    an embedding is there if both have it, and only if one has. Without `ids` these may differ.
+    """
+    return [
+        *_either("exists", old.exists, new.exists, found.exists),
+        *_either("default", old.default, new.default, found.default),
+        *_either("previous", old.previous, new.previous, found.previous),
+        *_between("model", set(old.spaces), set(new.spaces), set(found.spaces)),
+        *_entries("root", old.roots, new.roots, found.roots),
+        *_entries("failure", old.failures, new.failures, found.failures),
+        *_entries("row", _stats(old), _stats(new), _stats(found)),
+        *_parts("picture", old.contents, new.contents, found.contents),
+        *_parts("free caption", old.free, new.free, found.free),
+        *_stopped_captions(old, new, found),
+        *_unembedded(old, found),
+        *(_learned(old, found) if ids else ()),
+    ]
+
+
+def _plain(expected: State, found: State) -> Iterator[str]:
+    names = ("exists", "roots", "failures", "contents", "free", "default", "previous")
+    for name in names:
+        one, other = getattr(expected, name), getattr(found, name)
+        if one != other:
+            yield f"{name}: {_short(one, other)}"
+    if sorted(expected.spaces) != sorted(found.spaces):
+        yield f"models: expected {expected.spaces}, found {found.spaces}"
+
+
+def _rows(expected: State, found: State) -> Iterator[str]:
+    for path in sorted(expected.rows.keys() | found.rows.keys()):
+        one, other = expected.rows.get(path), found.rows.get(path)
+        if one is None or other is None:
+            yield f"row {path}: expected {one}, found {other}"
+        elif (_stat(one), one.captions) != (_stat(other), other.captions):
+            yield f"row {path}: expected {one}, found {other}"
+
+
+def _ids(expected: State, found: State) -> Iterator[str]:
+    """Ids that changed, or were given twice."""
+    yield from _learned(expected, found)
+    for path, row in found.rows.items():
+        known = expected.rows.get(path)
+        if known is None or known.media_id is None or row.media_id is None:
+            continue
+        if known.media_id != row.media_id:
+            yield f"row {path}: its id was {known.media_id} and is {row.media_id}"
+
+
+def _learned(expected: State, found: State) -> Iterator[str]:
+    """Content ids that changed, and new ids that are not higher than all before."""
+    for digest, item in found.content_ids.items():
+        known = expected.content_ids.get(digest)
+        if known is not None and known != item:
+            yield f"picture {digest}: its id was {known} and is {item}"
+        if known is None and item <= expected.last_ids[1]:
+            yield f"picture {digest}: id {item} was given before"
+    known_ids = {row.media_id for row in expected.rows.values()}
+    for path, row in found.rows.items():
+        if row.media_id not in known_ids and (row.media_id or 0) <= expected.last_ids[0]:
+            yield f"row {path}: id {row.media_id} was given before"
+
+
+def _either(what: str, old: object, new: object, found: object) -> Iterator[str]:
+    if found not in (old, new):
+        yield f"{what}: {found} is neither the old {old} nor the new {new}"
+
+
+def _between(what: str, old: set[str], new: set[str], found: set[str]) -> Iterator[str]:
+    if lost := (old & new) - found:
+        yield f"{what}: lost {sorted(lost)}"
+    if strange := found - (old | new):
+        yield f"{what}: neither old nor new are {sorted(strange)}"
+
+
+def _entries(
+    what: str, old: Mapping[str, object], new: Mapping[str, object], found: Mapping[str, object]
+) -> Iterator[str]:
+    yield from _between(what, set(old), set(new), set(found))
+    for key, value in found.items():
+        allowed = [state[key] for state in (old, new) if key in state]
+        if allowed and value not in allowed:
+            yield f"{what} {key}: {value} is none of {allowed}"
+
+
+def _parts(
+    what: str,
+    old: Mapping[str, set[str]],
+    new: Mapping[str, set[str]],
+    found: Mapping[str, set[str]],
+) -> Iterator[str]:
+    """Items with the models that embed them."""
+    yield from _between(what, set(old), set(new), set(found))
+    for key, spaces in found.items():
+        before = old.get(key, set())
+        yield from _between(f"{what} {key}", before, new.get(key, before), spaces)
+
+
+def _stopped_captions(old: State, new: State, found: State) -> Iterator[str]:
+    """Captions follow their row, which is known by its id, or is new."""
+    before, after = _captions_by_id(old), _captions_by_id(new)
+    fresh = {path: row.captions for path, row in new.rows.items() if row.media_id is None}
+    for path, row in found.rows.items():
+        known = before.get(row.media_id or 0)
+        then = after.get(row.media_id or 0) or fresh.get(path) or {}
+        if known is None:
+            yield from _between(f"captions of {path}", set(), set(then), set(row.captions))
+        else:
+            yield from _parts(f"caption of {path}", known, then or known, row.captions)
+
+
+def _unembedded(old: State, found: State) -> Iterator[str]:
+    """New pictures that came without an embedding, which is of the same transaction."""
+    for digest, spaces in found.contents.items():
+        if not spaces and digest not in old.contents:
+            yield f"picture {digest} came without an embedding"
+
+
+def _captions_by_id(state: State) -> dict[int, dict[str, set[str]]]:
+    rows = state.rows.values()
+    return {row.media_id: row.captions for row in rows if row.media_id is not None}
+
+
+def _stats(state: State) -> dict[str, tuple[str, int, int]]:
+    return {path: _stat(row) for path, row in state.rows.items()}
+
+
+def _stat(row: Row) -> tuple[str, int, int]:
+    return row.digest, row.size_bytes, row.mtime_ns
+
+
+def _short(expected: object, found: object) -> str:
+    """Two values that differ; of dictionaries only the entries in which they do."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        keys = [k for k in expected | found if expected.get(k) != found.get(k)]
+        shown = {key: (expected.get(key), found.get(key)) for key in keys[:5]}
+        return f"(expected, found) of {len(keys)} keys: {shown}"
+    return f"expected {expected}, found {found}"
