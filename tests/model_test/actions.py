@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
+from mmsearch.config import Settings, load_settings
+from mmsearch.engine.factory import open_library as engine_library
 from mmsearch.engine.library import Library
 from mmsearch.engine.records import IndexOptions
 from mmsearch.engine.upkeep.model_records import MigrationOptions
 from mmsearch.errors import MmsearchError
+from tests.fakes import InlineDecoder
 from tests.model_changes import two_models
 from tests.model_test.indexing import Caption, IndexAsk
 from tests.model_test.operations import Arguments, Operation
-from tests.photos import fake_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,15 @@ class Outcome:
         return json.dumps(asdict(self))
 
 
+@lru_cache(maxsize=64)
+def settings_of(home: Path, model: str | None = None) -> Settings:
+    """How the library under test is set up; small batches: a run has many transactions."""
+    return load_settings(home=home, model=model, decode_workers=1, batch_size=3)
+
+
 def open_library(places: Places, model: str | None = None) -> Library:
-    """The library under test; small batches, so that a run has many transactions."""
-    settings = {} if model is None else {"model": model}
-    return fake_library(places.home, two_models(), batch_size=3, **settings)
+    """The library under test."""
+    return engine_library(settings_of(places.home, model), two_models(), InlineDecoder)
 
 
 def asked(places: Places, arguments: Arguments) -> IndexAsk:

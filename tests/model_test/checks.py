@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from mmsearch.engine.library import Library
 from mmsearch.engine.survey import EMPTY_IS_ABSENT_FROM
@@ -61,9 +61,9 @@ class Verifier:
         strange = set()
         for root in self.state.roots:
             rows = {p: row for p, row in self.state.rows.items() if self.state.root_of(p) == root}
-            if not os.path.isdir(root):
+            if not Path(root).is_dir():
                 continue
-            if len(rows) >= EMPTY_IS_ABSENT_FROM and not os.listdir(root):
+            if len(rows) >= EMPTY_IS_ABSENT_FROM and not any(Path(root).iterdir()):
                 continue
             for path, row in rows.items():
                 file = visible.get(path)

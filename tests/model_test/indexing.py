@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mmsearch.engine.survey import EMPTY_IS_ABSENT_FROM
 from tests.model_test.contents import Contents
@@ -76,12 +77,11 @@ class IndexModel:
 
     def _scopes(self, paths: Sequence[str]) -> list[str]:
         """The folders and files to look at; roots are made, and found to be on line or not."""
-        present = [path for path in paths if os.path.exists(path)]
+        present = [path for path in paths if Path(path).exists()]
         gone = [root for path in paths if path not in present for root in self._gone(path)]
-        refused = [path for path in present if os.path.isfile(path) and not _is_picture(path)]
-        present = [path for path in present if path not in refused]
+        present = [path for path in present if Path(path).is_dir() or _is_picture(path)]
         for path in present:
-            self._add_root(os.path.dirname(path) if os.path.isfile(path) else path)
+            self._add_root(path if Path(path).is_dir() else str(Path(path).parent))
         scopes = [
             path
             for path in dict.fromkeys(present)
@@ -102,7 +102,7 @@ class IndexModel:
             if not inside:
                 raise Refused("QueryError")
             return inside
-        if not os.path.isdir(cover):
+        if not Path(cover).is_dir():
             return [cover]
         if not any(is_below(row, path) for row in self.state.rows):
             raise Refused("QueryError")
@@ -168,7 +168,7 @@ class IndexModel:
     def _take_lost(self, digest: str, path: str) -> Row | None:
         """A row whose file vanished, of these bytes: one of the same file name, else the first."""
         lost = [place for place, row in self.vanished.items() if row.digest == digest]
-        same_name = [one for one in lost if os.path.basename(one) == os.path.basename(path)]
+        same_name = [one for one in lost if _name(one) == _name(path)]
         if not lost:
             return None
         place = (same_name or lost)[0]
@@ -232,7 +232,7 @@ class IndexModel:
         ending = f"/{name.lstrip('/')}"
         exact = [p for p in rows if p == name or p == f"{self.state.root_of(p)}/{name}"]
         ends = [p for p in rows if _in_root(p, self.state).endswith(ending)]
-        bare = [p for p in rows if os.path.basename(p) == os.path.basename(name)]
+        bare = [p for p in rows if _name(p) == _name(name)]
         found = [rows[path] for path in exact or ends or bare]
         if len({row.digest for row in found}) != 1:
             return None
@@ -250,12 +250,16 @@ def _in_root(path: str, state: State) -> str:
     return path if root is None else path[len(root) + 1 :]
 
 
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 def _is_picture(path: str) -> bool:
     return path.endswith((".png", ".jpg", ".bmp"))
 
 
 def _is_empty_folder(path: str) -> bool:
-    return os.path.isdir(path) and not os.listdir(path)
+    return Path(path).is_dir() and not any(Path(path).iterdir())
 
 
 def _place_in_scan(path: str) -> tuple[tuple[bool, str], ...]:

@@ -89,7 +89,7 @@ def _write_vectors_in_two(fuse: _Fuse) -> None:
 
     write: Callable[..., None] = faiss.write_index
 
-    def counted(index: Any, name: str) -> None:  # noqa: ANN401 - FAISS's own
+    def counted(index: Any, name: str) -> None:
         write(index, name)
         os.truncate(name, Path(name).stat().st_size // 2)
         fuse.light()
@@ -102,7 +102,7 @@ def _watch_statements(fuse: _Fuse) -> None:
     """Count the statements of every connection that is opened from now on."""
     connect = sqlite3.connect
 
-    def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - sqlite3's
+    def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
         raw: sqlite3.Connection = connect(*arguments, **options)
         raw.set_trace_callback(lambda _: fuse.light())
         return raw

@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import cast
 
-from mmsearch.engine.library import Library
 from tests.model_test import compare, upkeep
 from tests.model_test.actions import (
     Outcome,

@@ -12,7 +12,7 @@ from tests.fakes import COLOURS
 from tests.model_test.contents import SUFFIXES, Content
 from tests.model_test.disk import FOLDERS, ROOTS, Disk
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Arguments: TypeAlias = dict[str, Json]
 
 MODELS = ("fake", "other")

@@ -100,6 +100,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code 1 when a seed failed."""
     asked, done = _arguments(), []
+    os.environ["OMP_NUM_THREADS"] = "1"  # its threads would wait in loops for one another
     for trial in trials(asked):
         tell(trial)
         done.append(trial)

@@ -1,4 +1,4 @@
-"""What an index holds, in plain dictionaries: the form in which model and catalogue are compared."""
+"""What an index holds, in plain dictionaries: the form in which model and catalogue compare."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class BadFile:
 
 @dataclass(slots=True)
 class State:
-    """An index; it `has_file` without an index where its making was stopped. Paths are absolute; `contents` are digests with the models that embedded them.
+    """An index; it `has_file` without an index where its making was stopped.
+
+    Paths are absolute; `contents` are digests with the models that embedded them.
 
     `content_ids`, `caption_ids` and `last_ids` are as `Row.media_id`: learned from the catalogue.
     `last_ids` are the highest ids ever given to files and to contents.

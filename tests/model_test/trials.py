@@ -60,9 +60,9 @@ def replay(operations: list[Operation], zygote: Zygote, seed: int = 0) -> Trial:
 
 def _trial(seed: int, source: Source, zygote: Zygote) -> Trial:
     trial, started = Trial(seed), time.perf_counter()
-    # It warns of each damaged vector file, as it is to.
     logger = logging.getLogger("mmsearch.vectors")
-    before, logger.disabled = logger.disabled, True
+    before = logger.level
+    logger.setLevel(logging.ERROR)  # it warns of each vector file that was damaged on purpose
     with tempfile.TemporaryDirectory(prefix="mmsearch-model-") as folder:
         machine = Machine(Path(folder), zygote, seed)
         for operation in source(machine.disk):
@@ -72,7 +72,7 @@ def _trial(seed: int, source: Source, zygote: Zygote) -> Trial:
                 break
         machine.close()
         trial.counts = machine.counts
-    logger.disabled = before
+    logger.setLevel(before)
     trial.seconds = time.perf_counter() - started
     return trial
 

@@ -8,6 +8,7 @@ what its children are to do. It answers with a line that says how each ended.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from tests.model_test.actions import Outcome, Places, open_library, perform
+from tests.model_test.actions import Outcome, Places, open_library, perform, settings_of
 from tests.model_test.killing import Plan
 from tests.model_test.operations import Operation
 
@@ -33,7 +34,7 @@ class Zygote:
     """The process that forks, as the test sees it."""
 
     def __init__(self) -> None:
-        single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+        single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             cwd=ROOT,
@@ -106,6 +107,7 @@ class _Forks:
     def _fork(self, places: Places, operation: Operation) -> _Child:
         assert threading.active_count() == 1, "a process with threads is not to be forked"
         answer, tell = os.pipe()
+        settings_of(places.home, _model(operation))  # before it forks, to be made but once
         plan = Plan(**operation.plan)  # type: ignore[arg-type]  # what `Draw` drew
         started = time.perf_counter()
         pid = os.fork()
@@ -140,9 +142,8 @@ class _Forks:
 def _do(places: Places, operation: Operation, plan: Plan, tell: int) -> None:
     """The whole life of a child."""
     try:
-        model = operation.arguments.get("model") if operation.kind == "index" else None
         plan.arm(places.index_dir)
-        library = open_library(places, None if model is None else str(model))
+        library = open_library(places, _model(operation))
         outcome = perform(library, places, operation)
         library.close()
         os.write(tell, outcome.text().encode())
@@ -152,7 +153,14 @@ def _do(places: Places, operation: Operation, plan: Plan, tell: int) -> None:
         os._exit(0)
 
 
+def _model(operation: Operation) -> str | None:
+    """The model that a run is told to index with."""
+    model = operation.arguments.get("model") if operation.kind == "index" else None
+    return None if model is None else str(model)
+
+
 def _size(file: Path) -> int:
+    """The length of a file, -1 where it is not."""
     try:
         return file.stat().st_size
     except OSError:
@@ -185,6 +193,7 @@ def main() -> None:
     """Answer lines until there are no more."""
     with tempfile.TemporaryDirectory() as folder:
         _load_all(Path(folder))
+    logging.getLogger("mmsearch.vectors").setLevel(logging.ERROR)  # damaged files are meant
     forks = _Forks()
     for line in sys.stdin:
         asked = json.loads(line)
