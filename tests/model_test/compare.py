@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tests.model_test.state import Row, State
@@ -13,25 +13,27 @@ def differences(expected: State, found: State) -> list[str]:
     return [*_plain(expected, found), *_rows(expected, found), *_ids(expected, found)]
 
 
-def strange_parts(old: State, new: State, found: State, *, ids: bool = True) -> list[str]:
-    """What a run from `old` to `new` may not leave, wherever it was stopped.
+def strange_parts(allowed: Sequence[State], found: State, *, ids: bool = True) -> list[str]:
+    """What a run may not leave that was stopped, or had company.
 
-    Every row, failure, root and caption is wholly old or wholly new; none is lost that both have;
-    an embedding is there if both have it, and only if one has. Without `ids` these may differ.
+    `allowed` are the states of which it may leave parts; the first is that from before, if it may
+    have done nothing. Every row, failure, root and caption is wholly as in one of them; none is
+    lost that all have; an embedding is there if all have it, and only if one has. Without `ids`
+    these may differ.
     """
     return [
-        *_either("exists", old.exists, new.exists, found.exists),
-        *_either("default", old.default, new.default, found.default),
-        *_either("previous", old.previous, new.previous, found.previous),
-        *_between("model", set(old.spaces), set(new.spaces), set(found.spaces)),
-        *_entries("root", old.roots, new.roots, found.roots),
-        *_entries("failure", old.failures, new.failures, found.failures),
-        *_entries("row", _stats(old), _stats(new), _stats(found)),
-        *_parts("picture", old.contents, new.contents, found.contents),
-        *_parts("free caption", old.free, new.free, found.free),
-        *_stopped_captions(old, new, found),
-        *_unembedded(old, found),
-        *(_learned(old, found) if ids else ()),
+        *_either("exists", [state.exists for state in allowed], found.exists),
+        *_either("default", [state.default for state in allowed], found.default),
+        *_either("previous", [state.previous for state in allowed], found.previous),
+        *_between("model", [set(state.spaces) for state in allowed], set(found.spaces)),
+        *_entries("root", [state.roots for state in allowed], found.roots),
+        *_entries("failure", [state.failures for state in allowed], found.failures),
+        *_entries("row", [_stats(state) for state in allowed], _stats(found)),
+        *_parts("picture", [state.contents for state in allowed], found.contents),
+        *_parts("free caption", [state.free for state in allowed], found.free),
+        *_stopped_captions(allowed, found),
+        *_unembedded(allowed[0], found),
+        *(_learned(allowed[0], found) if ids else ()),
     ]
 
 
@@ -77,52 +79,51 @@ def _learned(expected: State, found: State) -> Iterator[str]:
             yield f"row {path}: id {row.media_id} was given before"
 
 
-def _either(what: str, old: object, new: object, found: object) -> Iterator[str]:
-    if found not in (old, new):
-        yield f"{what}: {found} is neither the old {old} nor the new {new}"
+def _either(what: str, allowed: Sequence[object], found: object) -> Iterator[str]:
+    if found not in allowed:
+        yield f"{what}: {found} is none of {allowed}"
 
 
-def _between(what: str, old: set[str], new: set[str], found: set[str]) -> Iterator[str]:
-    if lost := (old & new) - found:
+def _between(what: str, allowed: Sequence[set[str]], found: set[str]) -> Iterator[str]:
+    if lost := set.intersection(*allowed) - found:
         yield f"{what}: lost {sorted(lost)}"
-    if strange := found - (old | new):
-        yield f"{what}: neither old nor new are {sorted(strange)}"
+    if strange := found.difference(*allowed):
+        yield f"{what}: not expected are {sorted(strange)}"
 
 
 def _entries(
-    what: str, old: Mapping[str, object], new: Mapping[str, object], found: Mapping[str, object]
+    what: str, allowed: Sequence[Mapping[str, object]], found: Mapping[str, object]
 ) -> Iterator[str]:
-    yield from _between(what, set(old), set(new), set(found))
+    yield from _between(what, [set(state) for state in allowed], set(found))
     for key, value in found.items():
-        allowed = [state[key] for state in (old, new) if key in state]
-        if allowed and value not in allowed:
-            yield f"{what} {key}: {value} is none of {allowed}"
+        values = [state[key] for state in allowed if key in state]
+        if values:
+            yield from _either(f"{what} {key}", values, value)
 
 
 def _parts(
-    what: str,
-    old: Mapping[str, set[str]],
-    new: Mapping[str, set[str]],
-    found: Mapping[str, set[str]],
+    what: str, allowed: Sequence[Mapping[str, set[str]]], found: Mapping[str, set[str]]
 ) -> Iterator[str]:
-    """Items with the models that embed them."""
-    yield from _between(what, set(old), set(new), set(found))
+    """Items with the models that embed them; what was not there before may lack all of them."""
+    yield from _between(what, [set(state) for state in allowed], set(found))
     for key, spaces in found.items():
-        before = old.get(key, set())
-        yield from _between(f"{what} {key}", before, new.get(key, before), spaces)
+        held = [state[key] for state in allowed if key in state]
+        if held:
+            held += [] if key in allowed[0] else [set()]
+            yield from _between(f"{what} {key}", held, spaces)
 
 
-def _stopped_captions(old: State, new: State, found: State) -> Iterator[str]:
-    """Captions follow their row, which is known by its id, or is new."""
-    before, after = _captions_by_id(old), _captions_by_id(new)
-    fresh = {path: row.captions for path, row in new.rows.items() if row.media_id is None}
+def _stopped_captions(allowed: Sequence[State], found: State) -> Iterator[str]:
+    """Captions follow their row, which is known by its id; one that is new, by its path."""
+    before, *others = [_captions_by_id(state) for state in allowed]
     for path, row in found.rows.items():
-        known = before.get(row.media_id or 0)
-        then = after.get(row.media_id or 0) or fresh.get(path) or {}
-        if known is None:
-            yield from _between(f"captions of {path}", set(), set(then), set(row.captions))
-        else:
-            yield from _parts(f"caption of {path}", known, then or known, row.captions)
+        known = [before.get(row.media_id) or {}]
+        for state, by_id in zip(allowed[1:], others, strict=True):
+            if row.media_id in by_id:
+                known.append(by_id[row.media_id])
+            elif path in state.rows and state.rows[path].media_id is None:
+                known.append(state.rows[path].captions)
+        yield from _parts(f"caption of {path}", known, row.captions)
 
 
 def _unembedded(old: State, found: State) -> Iterator[str]:
@@ -132,7 +133,7 @@ def _unembedded(old: State, found: State) -> Iterator[str]:
             yield f"picture {digest} came without an embedding"
 
 
-def _captions_by_id(state: State) -> dict[int, dict[str, set[str]]]:
+def _captions_by_id(state: State) -> dict[int | None, dict[str, set[str]]]:
     rows = state.rows.values()
     return {row.media_id: row.captions for row in rows if row.media_id is not None}
 

@@ -179,7 +179,7 @@ class Machine:
             self._look_at_backup(operation, outcome, new)
         found = self._reader.read()
         if operation.kind not in _WHOLE:
-            wrong = compare.strange_parts(old, new, found)
+            wrong = compare.strange_parts([old, new], found)
         else:
             wrong = compare.differences(old, found)
             if wrong and not compare.differences(new, found):
@@ -208,7 +208,7 @@ class Machine:
                 outcome.error and outcome.error not in refusals[0] | refusals[1]
             ):
                 return [f"one of two writers: {outcome}"]
-        return self._adopted(found, compare.strange_parts(ends[0], ends[1], found, ids=False))
+        return self._adopted(found, compare.strange_parts(ends, found, ids=False))
 
     def _damage(self, rest: int) -> list[str]:
         """Spoil every third embedding behind the library's back, then let it be repaired."""

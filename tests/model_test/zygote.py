@@ -35,10 +35,11 @@ class Zygote:
 
     def __init__(self) -> None:
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        ours = {name: value for name, value in os.environ.items() if "MMSEARCH_" not in name}
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             cwd=ROOT,
-            env={**os.environ, **single},
+            env={**ours, **single},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
