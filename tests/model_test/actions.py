@@ -52,6 +52,11 @@ class Places:
         """The caption file of the operation in hand."""
         return self.top / "captions.jsonl"
 
+    def newest_restore_point(self) -> Path | None:
+        """The folder in which the last restore kept what was there before."""
+        points = self.index_dir.glob("before-restore-*/backup.json")
+        return max((point.parent for point in points), default=None)
+
     def backup(self, number: int) -> Path:
         """The folder of a backup."""
         return self.top / f"backup{number}"
@@ -59,7 +64,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an operation ended: well, with an `error` of our tree, or `killed`.
+    """How an operation ended: well, with an `error` of our tree, `killed`, or by Ctrl-C.
 
     `strange` is an error that is none of ours, which is always wrong.
     """
@@ -68,11 +73,12 @@ class Outcome:
     message: str = ""
     strange: str = ""
     killed: bool = False
+    interrupted: bool = False
 
     @property
     def ended_well(self) -> bool:
-        """Whether nothing was raised and nobody killed it."""
-        return not (self.error or self.strange or self.killed)
+        """Whether nothing was raised and nobody killed it. (A Ctrl-C may have cut it short.)"""
+        return not (self.error or self.strange or self.killed or self.interrupted)
 
     def text(self) -> str:
         """The outcome as JSON."""

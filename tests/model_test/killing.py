@@ -29,6 +29,8 @@ class Plan:
     what the `file` is now: so a log, a catalogue or a vector file ends in the midst of a write.
     "full": the same limit, but the write fails, as on a full disk.
     "after": killed after `share` of the time that such an operation takes (by the zygote).
+    "interrupt": sent the signal of Ctrl-C after such a time, by which it ends well (likewise).
+    "interrupt": sent the signal of Ctrl-C after such a time, by which it ends well (likewise).
     "log": killed when SQLite's log has changed its size n times, which is amid a commit (likewise).
     """
 

@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -23,13 +24,14 @@ from tests.model_test.checks import Verifier
 from tests.model_test.contents import Content, Contents
 from tests.model_test.disk import Disk
 from tests.model_test.indexing import IndexModel, Refused
-from tests.model_test.operations import DISK_KINDS, Arguments, Operation
+from tests.model_test.operations import DISK_KINDS, MODELS, RESTORE_POINT, Arguments, Operation
 from tests.model_test.questions import Asker, Question
 from tests.model_test.state import State
 from tests.model_test.vector_damage import VectorDamage
 from tests.model_test.zygote import Zygote
 
 VERIFIED_EVERY = 8
+_OTHER_MODEL_SHARE = 0.2
 _WHOLE = frozenset(("remove", "roll_back", "drop", "restore", "backup", "repair"))
 """What is one transaction, or one step: stopped anywhere, it is not done or done."""
 
@@ -68,8 +70,8 @@ class Machine:
             wrong = self._settle(self.state)
         elif operation.kind == "damage":
             wrong = self._damage(cast("int", operation.arguments["rest"]))
-        elif operation.kind == "two_writers":
-            wrong = self._write_twice(operation)
+        elif operation.kind == "together":
+            wrong = self._do_together(operation)
         elif operation.kind == "verify":
             wrong = self._settle(self.state) or self._verify()
         else:
@@ -93,19 +95,20 @@ class Machine:
         old, new = self.state, self.state.copied()
         refusal = self._refusal(operation, new)
         outcome = self._do(operation)
-        if outcome.ended_well:
-            if operation.kind == "backup":
-                self._backups[cast("int", operation.arguments["number"])] = new.copied()
-            if operation.kind == "repair":
-                self._vectors.mended()
-            if refusal:
-                return [f"expected {refusal}, but it ended well"]
-            return self._settle(new)
         if outcome.error and outcome.error == refusal:
             return self._settle(new)
-        if outcome.killed or (outcome.error and operation.plan.get("kind") == "full"):
+        if _is_partial(operation, outcome):
             return self._stopped(operation, outcome, old, new)
-        return [f"expected {refusal or 'a good end'}, found {outcome}"]
+        if refusal or not outcome.ended_well:
+            return [f"expected {refusal or 'a good end'}, found {outcome}"]
+        if operation.kind == "backup":
+            self._backups[cast("int", operation.arguments["number"])] = new.copied()
+        elif operation.kind == "repair":
+            self._vectors.mended()
+        elif operation.kind == "restore":
+            self._vectors.mended()
+            self._take_restore_point(old)
+        return self._settle(new)
 
     def _refusal(self, operation: Operation, new: State) -> str:
         """Bring the model to what must be after an operation; the error that is due, or none."""
@@ -162,7 +165,7 @@ class Machine:
             self._vectors.forget()
         if operation.how == "child":
             [outcome] = self._zygote.run(self.places, [operation])
-            how = "killed" if outcome.killed else "full" if outcome.error else "survived"
+            how = "killed" if outcome.killed else "refused" if outcome.error else "survived"
             self.counts[f"{operation.plan.get('kind')} {how}"] += 1
             return outcome
         model = operation.arguments.get("model") if operation.kind == "index" else None
@@ -192,23 +195,50 @@ class Machine:
         if (self.places.backup(number) / "backup.json").is_file():
             self._backups.setdefault(number, new.copied())
 
-    def _write_twice(self, operation: Operation) -> list[str]:
-        """Two runs at once: each path ends as if one came after the other."""
-        shapes = cast("list[list[str]]", operation.arguments["writers"])
-        runs = [Operation("index", {"paths": list(paths)}) for paths in shapes]
-        ends, refusals = [], []
-        for order in (runs, runs[::-1]):
-            end = self.state.copied()
-            refusals.append({self._refusal(run, end) for run in order} - {""})
-            ends.append(end)
-        outcomes = self._zygote.run(self.places, runs)
+    def _take_restore_point(self, old: State) -> None:
+        """Let the last restore point be a backup like any other."""
+        link = self.places.backup(RESTORE_POINT)
+        link.unlink(missing_ok=True)
+        self._backups.pop(RESTORE_POINT, None)
+        point = self.places.newest_restore_point()
+        if old.exists and point is not None:
+            link.symlink_to(point)
+            self._backups[RESTORE_POINT] = old.copied()
+
+    def _do_together(self, operation: Operation) -> list[str]:
+        """Two operations at once: what is left is of one after the other, in either order."""
+        shapes = cast("list[Arguments]", operation.arguments["operations"])
+        both = [Operation.of(shape) for shape in shapes]
+        before = self.state.copied()
+        ends = [self._after(both), self._after(both[::-1])]
+        parts = [before, self._after(both[:1]), self._after(both[1:]), *ends]
+        outcomes = self._zygote.run(self.places, both)
+        if strange := [one for one in outcomes if one.strange]:
+            return [f"one of two at once: {one}" for one in strange]
+        self.counts["together killed"] += sum(one.killed for one in outcomes)
+        self.counts["together refused"] += sum(bool(one.error) for one in outcomes)
+        is_whole = all(one.ended_well for one in outcomes) and not any(one.plan for one in both)
+        # A run keeps the model it began with, though another one switches meanwhile.
+        is_plain = {one.kind for one in both} == {"index"}
+        for one, outcome in zip(both, outcomes, strict=True):
+            if one.kind == "backup":
+                self._forget_backup(cast("int", one.arguments["number"]), outcome)
         found = self._reader.read()
-        for outcome in outcomes:
-            if outcome.strange or (
-                outcome.error and outcome.error not in refusals[0] | refusals[1]
-            ):
-                return [f"one of two writers: {outcome}"]
-        return self._adopted(found, compare.strange_parts(ends, found, ids=False))
+        allowed = ends if is_whole and is_plain else parts
+        return self._adopted(found, compare.strange_parts(allowed, found, ids=False))
+
+    def _after(self, operations: list[Operation]) -> State:
+        """The state after some operations, of those that are refused what they leave."""
+        state = self.state.copied()
+        for operation in operations:
+            self._refusal(operation, state)
+        return state
+
+    def _forget_backup(self, number: int, outcome: Outcome) -> None:
+        """Remove a backup of which nobody can tell what moment it is of."""
+        if outcome.ended_well or number not in self._backups:
+            shutil.rmtree(self.places.backup(number), ignore_errors=True)
+            self._backups.pop(number, None)
 
     def _damage(self, rest: int) -> list[str]:
         """Spoil every third embedding behind the library's back, then let it be repaired."""
@@ -244,10 +274,20 @@ class Machine:
         question = Question.drawn(self._rng, self.disk)
         asker = Asker(self.state, self.disk, self.contents)
         wrong = [f"long-lived: {what}" for what in asker.wrong(self._library, question)]
-        with open_library(self.places) as library:
+        if self._rng.random() < _OTHER_MODEL_SHARE:
+            question = replace(question, model=self._rng.choice(MODELS))
+        with open_library(self.places, question.model) as library:
             wrong += [f"fresh: {what}" for what in asker.wrong(library, question)]
         return wrong
 
     def _verify(self) -> list[str]:
         verifier = Verifier(self.state, self.disk)
         return list(verifier.wrong(self._library, doubtful_vectors=self._vectors.doubtful))
+
+
+def _is_partial(operation: Operation, outcome: Outcome) -> bool:
+    """Whether an operation may have been done in part: it was stopped, or had no room."""
+    if outcome.killed or outcome.interrupted:
+        return True
+    kind = operation.plan.get("kind")
+    return (kind == "full" and bool(outcome.error)) or (kind == "interrupt" and outcome.ended_well)

@@ -17,7 +17,11 @@ Arguments: TypeAlias = dict[str, Json]
 
 MODELS = ("fake", "other")
 N_BACKUPS = 4
+RESTORE_POINT = N_BACKUPS
+"""The backup that the last restore made of what was there before."""
 N_NAMES = 8
+INTERRUPTIBLE = ("index", "migrate")
+BESIDE = ("index", "index", "migrate", "remove", "drop", "roll_back", "backup", "repair")
 
 DISK_KINDS = frozenset(
     ("write", "touch", "delete", "move", "swap", "move_folder", "copy", "unplug", "plug_in")
@@ -77,16 +81,17 @@ class Draw:
         arguments = made()
         if kind in DISK_KINDS or kind in ("lose_vectors", "damage"):
             return Operation(kind, arguments)
-        if kind == "two_writers":
+        if kind == "together":
             return Operation(kind, arguments, "child")
         if kind in KILLABLE and self._rng.random() < self._kill_share:
-            return Operation(kind, arguments, "child", self._plan())
+            return Operation(kind, arguments, "child", self._plan(kind))
         return Operation(kind, arguments, self._rng.choice(("long", "fresh")))
 
-    def _plan(self) -> Arguments:
+    def _plan(self, stopped: str) -> Arguments:
         """How the process is stopped; see `killing.Plan`."""
-        kind = self._rng.choice(("after", "event", "statement", "torn", "log", "full"))
-        if kind == "after":
+        ways = ["after", "event", "statement", "torn", "log", "full"]
+        kind = self._rng.choice([*ways, "interrupt"] if stopped in INTERRUPTIBLE else ways)
+        if kind in ("after", "interrupt"):
             return {"kind": kind, "share": round(self._rng.uniform(0.0, 1.1), 3)}
         if kind in ("torn", "full"):
             file = self._rng.choice(("log", "catalogue", "vectors", "any"))
@@ -183,7 +188,7 @@ class Draw:
         return {"number": self._rng.randrange(N_BACKUPS), "anew": self._rng.random() < 0.7}
 
     def _restore(self) -> Arguments:
-        return {"number": self._rng.randrange(N_BACKUPS)}
+        return {"number": self._rng.randrange(N_BACKUPS + 1)}
 
     def _lose_vectors(self) -> Arguments:
         way = self._rng.choice(("gone", "flipped", "cut", "older"))
@@ -192,9 +197,19 @@ class Draw:
     def _damage(self) -> Arguments:
         return {"rest": self._rng.randrange(3)}
 
-    def _two_writers(self) -> Arguments:
-        both: list[Json] = [self._paths(), self._paths()]
-        return {"writers": both if self._rng.random() < 0.6 else [list(ROOTS), list(ROOTS)]}
+    def _together(self) -> Arguments:
+        """Two at once: often two runs over the same drives, else whatever can run beside one."""
+        if self._rng.random() < 0.3:
+            arguments: Arguments = {"paths": list(ROOTS)}
+            return {"operations": [Operation("index", arguments).shape() for _ in range(2)]}
+        kinds = ("index", self._rng.choice(BESIDE))
+        return {"operations": [self._beside(kind).shape() for kind in kinds]}
+
+    def _beside(self, kind: str) -> Operation:
+        arguments: Arguments = getattr(self, f"_{kind}", dict)()
+        arguments.pop("captions", None)  # there is one caption file
+        plan = self._plan(kind) if self._rng.random() < self._kill_share / 2 else {}
+        return Operation(kind, arguments, "child", plan)
 
 
 CHANGES = {
@@ -221,7 +236,7 @@ UPKEEP = {
     "repair": 1,
     "lose_vectors": 3,
     "damage": 1,
-    "two_writers": 2,
+    "together": 4,
     "verify": 4,
 }
 """What is done to the index."""

@@ -25,12 +25,16 @@ Scored = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Words, or a picture by its name on disk; for pictures or captions; `k` hits."""
+    """Words, or a picture by its name on disk; for pictures or captions; `k` hits.
+
+    `model` None is the default of the index.
+    """
 
     text: str | None
     picture: str | None
     captions: bool
     k: int
+    model: str | None = None
 
     @classmethod
     def drawn(cls, rng: random.Random, disk: Disk) -> Question:
@@ -79,9 +83,11 @@ class Asker:
 
     def _expected(self, question: Question) -> tuple[str, Scored]:
         """The class of the error that is due, or all ids with scores, best first."""
-        state, model = self.state, self.state.default
-        if not state.exists or model is None:
+        state, model = self.state, question.model or self.state.default
+        if not state.exists or state.default is None:
             return "CatalogueError", []
+        if model is None or model not in state.spaces:
+            return "SpaceMismatchError", []
         digest, own = None, set()
         if question.picture is not None:
             path = self.disk.path(question.picture)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -100,6 +101,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Exit code 1 when a seed failed."""
     asked, done = _arguments(), []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and the seeds with it
     os.environ["OMP_NUM_THREADS"] = "1"  # its threads would wait in loops for one another
     for trial in trials(asked):
         tell(trial)

@@ -78,5 +78,5 @@ def _simpler(operation: Operation) -> Iterator[Operation]:
         if isinstance(value, list) and len(value) > 1:
             for place in range(len(value)):
                 arguments = {**operation.arguments, name: value[:place] + value[place + 1 :]}
-                if operation.kind != "two_writers":
+                if operation.kind != "together":
                     yield replace(operation, arguments=cast("Arguments", arguments))

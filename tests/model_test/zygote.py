@@ -111,17 +111,20 @@ class _Forks:
         settings_of(places.home, _model(operation))  # before it forks, to be made but once
         plan = Plan(**operation.plan)  # type: ignore[arg-type]  # what `Draw` drew
         started = time.perf_counter()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # till the child can hear it
         pid = os.fork()
         if pid == 0:
             os.close(answer)
             _do(places, operation, plan, tell)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         os.close(tell)
         return _Child(pid, answer, plan, started)
 
     def _watch(self, child: _Child, places: Places, kind: str) -> bool:
         """Wait for the end of a child, or bring it about; whether it died by a signal."""
         log = places.catalogue.with_name(f"{places.catalogue.name}-wal")
-        deadline = self._typical_s.get(kind, 0.05) * child.plan.share
+        plan, interrupted = child.plan, False
+        deadline = child.started + self._typical_s.get(kind, 0.05) * plan.share
         size, n_changes = _size(log), 0
         while True:
             pid, status = os.waitpid(child.pid, os.WNOHANG)
@@ -129,13 +132,12 @@ class _Forks:
                 return os.WIFSIGNALED(status)
             if (now := _size(log)) != size:
                 size, n_changes = now, n_changes + 1
-            past = time.perf_counter() - child.started
-            late = child.plan.kind == "after" and past > deadline
-            if (
-                late
-                or (child.plan.kind == "log" and n_changes >= child.plan.n)
-                or past > _PATIENCE_S
-            ):
+            late = time.perf_counter() > deadline
+            if plan.kind == "interrupt" and late and not interrupted:
+                interrupted = True
+                os.kill(child.pid, signal.SIGINT)
+            is_due = (plan.kind == "after" and late) or (plan.kind == "log" and n_changes >= plan.n)
+            if is_due or time.perf_counter() > child.started + _PATIENCE_S:
                 os.kill(child.pid, signal.SIGKILL)
             time.sleep(_PAUSE_S)
 
@@ -145,9 +147,13 @@ def _do(places: Places, operation: Operation, plan: Plan, tell: int) -> None:
     try:
         plan.arm(places.index_dir)
         library = open_library(places, _model(operation))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         outcome = perform(library, places, operation)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         library.close()
         os.write(tell, outcome.text().encode())
+    except KeyboardInterrupt:
+        os.write(tell, Outcome(interrupted=True).text().encode())
     except BaseException as exc:  # noqa: BLE001 - a fork must not go on as its parent
         os.write(tell, Outcome(strange=f"{type(exc).__name__}: {exc}").text().encode())
     finally:
