@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -17,7 +17,7 @@ from mmsearch.engine.upkeep.model_records import MigrationOptions
 from mmsearch.errors import MmsearchError
 from tests.fakes import InlineDecoder
 from tests.model_changes import two_models
-from tests.model_test.indexing import Caption, IndexAsk
+from tests.model_test.indexing import COUNTED, Caption, IndexAsk
 from tests.model_test.operations import Arguments, Operation
 
 
@@ -66,7 +66,8 @@ class Places:
 class Outcome:
     """How an operation ended: well, with an `error` of our tree, `killed`, or by Ctrl-C.
 
-    `strange` is an error that is none of ours, which is always wrong.
+    `strange` is an error that is none of ours, which is always wrong. `counts` are those of an
+    indexing run's summary, as in `IndexModel.counts`.
     """
 
     error: str = ""
@@ -74,6 +75,7 @@ class Outcome:
     strange: str = ""
     killed: bool = False
     interrupted: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def ended_well(self) -> bool:
@@ -124,20 +126,22 @@ def index_options(places: Places, ask: IndexAsk) -> IndexOptions:
 def perform(library: Library, places: Places, operation: Operation) -> Outcome:
     """Do an operation that changes the index, and tell how that ended."""
     try:
-        _perform(library, places, operation)
+        counts = _perform(library, places, operation)
     except MmsearchError as exc:
         return Outcome(error=type(exc).__name__, message=str(exc))
     except Exception as exc:  # noqa: BLE001 - told, as it is what the test looks for
         return Outcome(strange=f"{type(exc).__name__}: {exc}")
-    return Outcome()
+    return Outcome(counts=counts)
 
 
-def _perform(library: Library, places: Places, operation: Operation) -> None:
+def _perform(library: Library, places: Places, operation: Operation) -> dict[str, int]:
+    """Do it; the counts of an indexing run, of anything else none."""
     arguments = operation.arguments
     match operation.kind:
         case "index":
             ask = asked(places, arguments)
-            library.index(list(ask.paths), index_options(places, ask))
+            summary = library.index(list(ask.paths), index_options(places, ask))
+            return {name: getattr(summary, name) for name in COUNTED}
         case "remove":
             library.remove(places.photos / cast("str", arguments["path"]))
         case "migrate":
@@ -155,6 +159,7 @@ def _perform(library: Library, places: Places, operation: Operation) -> None:
             library.repair()
         case _:
             raise AssertionError(f"there is no operation {operation.kind}")
+    return {}
 
 
 def _list(arguments: Arguments, name: str) -> list[object]:

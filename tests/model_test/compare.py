@@ -17,7 +17,7 @@ def strange_parts(allowed: Sequence[State], found: State, *, ids: bool = True) -
     """What a run may not leave that was stopped, or had company.
 
     `allowed` are the states of which it may leave parts; the first is that from before, if it may
-    have done nothing. Every row, failure, root and caption is wholly as in one of them; none is
+    have done nothing. Every row, failure and caption is wholly as in one of them; none is
     lost that all have; an embedding is there if all have it, and only if one has. Without `ids`
     these may differ.
     """
@@ -26,7 +26,8 @@ def strange_parts(allowed: Sequence[State], found: State, *, ids: bool = True) -
         *_either("default", [state.default for state in allowed], found.default),
         *_either("previous", [state.previous for state in allowed], found.previous),
         *_between("model", [set(state.spaces) for state in allowed], set(found.spaces)),
-        *_entries("root", [state.roots for state in allowed], found.roots),
+        # While it looks, a run takes each root that it was told to look at for on line.
+        *_between("root", [set(state.roots) for state in allowed], set(found.roots)),
         *_entries("failure", [state.failures for state in allowed], found.failures),
         *_entries("row", [_stats(state) for state in allowed], _stats(found)),
         *_parts("picture", [state.contents for state in allowed], found.contents),

@@ -16,6 +16,10 @@ Caption = tuple[str | None, str]
 """A name, None for a free caption, and a text."""
 
 
+COUNTED = ("added", "moved", "removed", "failed", "captions_added", "captions_unmatched")
+"""What of an indexing run's summary the model knows."""
+
+
 class Refused(Exception):  # noqa: N818 - what the library is to answer, no error of the test
     """The library is to raise the error of this class name."""
 
@@ -51,6 +55,7 @@ class IndexModel:
     vanished: dict[str, Row] = field(default_factory=dict)
     resolved: list[str] = field(default_factory=list)
     pending: list[_Pending] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
     def run(self, ask: IndexAsk) -> None:
         """Bring the state to what the run must leave.
@@ -69,6 +74,7 @@ class IndexModel:
         self._settle()
         self._read([*self.pending, *self._incomplete()])
         state.drop_rows(list(self.vanished))
+        self.counts["removed"] = len(self.vanished)
         for path in self.resolved:
             state.failures.pop(path, None)
         self._attach(ask.captions)
@@ -145,6 +151,7 @@ class IndexModel:
         stat = (file.size_bytes, file.mtime_ns)
         failure = self.state.failures.get(path)
         if failure is not None and failure.is_as(*stat):
+            self.counts["failed"] += 1
             return
         if row is not None and row.is_as(*stat):
             return
@@ -162,8 +169,8 @@ class IndexModel:
             moved = None if file.had_row else self._take_lost(digest, file.path)
             settled.append((file, digest, moved))
         for file, digest, moved in settled:
-            row = moved or self.state.rows.get(file.path) or Row(digest, 0, 0)
-            self._put(file, row, digest)
+            self.counts["moved"] += moved is not None
+            self._put(file, digest, moved)
 
     def _take_lost(self, digest: str, path: str) -> Row | None:
         """A row whose file vanished, of these bytes: one of the same file name, else the first."""
@@ -175,27 +182,35 @@ class IndexModel:
         del self.state.rows[place]
         return self.vanished.pop(place)
 
-    def _put(self, file: _Pending, row: Row, digest: str) -> None:
+    def _put(self, file: _Pending, digest: str, moved: Row | None = None) -> None:
+        row = moved or self.state.rows.get(file.path)
+        if row is None:
+            self.counts["added"] += 1
+            row = Row(digest, 0, 0)
         on_disk = self.disk.visible()[file.path]
         row.digest, row.size_bytes, row.mtime_ns = digest, on_disk.size_bytes, on_disk.mtime_ns
         self.state.rows[file.path] = row
         self.state.failures.pop(file.path, None)
 
     def _incomplete(self) -> list[_Pending]:
-        """Known pictures, anywhere on line, that lack an embedding: each at its oldest file."""
+        """Known pictures, anywhere on line, that lack an embedding: each at its oldest file.
+
+        That is to be there, and is not to be read anyhow, or known to be bad.
+        """
         skipped = {file.path for file in self.pending} | set(self.state.failures)
+        places = self.disk.visible().keys() - skipped
         files: list[_Pending] = []
         for digest, spaces in self.state.contents.items():
-            rows = [(path, row) for path, row in self.state.rows_of(digest) if self._on(path)]
+            rows = [
+                (path, row)
+                for path, row in self.state.rows_of(digest)
+                if path in places and self.state.is_online(path)
+            ]
             if self.space in spaces or not rows:
                 continue
             path, row = rows[0]
-            if path not in skipped:
-                files.append(_Pending(path, row.size_bytes, row.mtime_ns, True, changed=False))
+            files.append(_Pending(path, row.size_bytes, row.mtime_ns, True, changed=False))
         return files
-
-    def _on(self, path: str) -> bool:
-        return self.state.is_online(path)
 
     def _read(self, files: Iterable[_Pending]) -> None:
         """Decode and embed; what cannot be decoded fails, and a row of other bytes goes."""
@@ -206,22 +221,26 @@ class IndexModel:
             digest = self._digest(file.path)
             reason = self.contents.seen(digest).reason
             if reason:
+                self.counts["failed"] += 1
                 if file.had_row and file.changed:
                     self.state.drop_rows([file.path])
                 self.state.failures[file.path] = BadFile(file.size_bytes, file.mtime_ns, reason)
                 continue
             self.state.contents.setdefault(digest, set()).add(self.space)
-            self._put(file, self.state.rows.get(file.path) or Row(digest, 0, 0), digest)
+            self._put(file, digest)
 
     def _digest(self, path: str) -> str:
         return self.disk.visible()[path].digest
 
     def _attach(self, captions: Sequence[Caption]) -> None:
         for name, text in captions:
-            if name is None:
-                self.state.free.setdefault(text, set())
-            elif (row := self._meant(name)) is not None:
-                row.captions.setdefault(text, set())
+            row = None if name is None else self._meant(name)
+            if name is not None and row is None:
+                self.counts["captions_unmatched"] += 1
+                continue
+            held = self.state.free if row is None else row.captions
+            self.counts["captions_added"] += text not in held
+            held.setdefault(text, set())
 
     def _meant(self, name: str) -> Row | None:
         """The file that a caption's name means, if that is a single picture: the oldest copy.

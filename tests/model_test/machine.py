@@ -51,6 +51,7 @@ class Machine:
         self._reader = CatalogueReader(self.places.catalogue, self.contents)
         self._backups: dict[int, State] = {}
         self._vectors = VectorDamage(self.places.index_dir / "vectors")
+        self._index_counts: dict[str, int] = {}
         self._n_steps = 0
 
     def close(self) -> None:
@@ -94,6 +95,7 @@ class Machine:
     def _change_index(self, operation: Operation) -> list[str]:
         old, new = self.state, self.state.copied()
         refusal = self._refusal(operation, new)
+        counts = self._index_counts
         outcome = self._do(operation)
         if outcome.error and outcome.error == refusal:
             return self._settle(new)
@@ -101,6 +103,8 @@ class Machine:
             return self._stopped(operation, outcome, old, new)
         if refusal or not outcome.ended_well:
             return [f"expected {refusal or 'a good end'}, found {outcome}"]
+        if outcome.counts and outcome.counts != counts:
+            return [f"the summary says {outcome.counts}, not {counts}"]
         if operation.kind == "backup":
             self._backups[cast("int", operation.arguments["number"])] = new.copied()
         elif operation.kind == "repair":
@@ -123,7 +127,9 @@ class Machine:
         match operation.kind:
             case "index":
                 ask = asked(self.places, arguments)
-                IndexModel(new, self.disk, self.contents).run(ask)
+                run = IndexModel(new, self.disk, self.contents)
+                self._index_counts = run.counts
+                run.run(ask)
             case "remove":
                 upkeep.remove(new, self.disk.path(cast("str", arguments["path"])))
             case "migrate":
@@ -181,13 +187,13 @@ class Machine:
         if operation.kind == "backup":
             self._look_at_backup(operation, outcome, new)
         found = self._reader.read()
-        if operation.kind not in _WHOLE:
-            wrong = compare.strange_parts([old, new], found)
-        else:
-            wrong = compare.differences(old, found)
-            if wrong and not compare.differences(new, found):
-                wrong = []
-        return self._adopted(found, wrong)
+        from_old, from_new = compare.differences(old, found), compare.differences(new, found)
+        left = "nothing new" if not from_old else "all" if not from_new else "parts"
+        self.counts[f"stopped runs that left {left}"] += 1
+        if left == "parts":
+            parts = compare.strange_parts([old, new], found)
+            return self._adopted(found, from_old if operation.kind in _WHOLE else parts)
+        return self._adopted(found, [])
 
     def _look_at_backup(self, operation: Operation, outcome: Outcome, new: State) -> None:
         """A folder with a record is a whole backup; one without is none."""

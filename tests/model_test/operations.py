@@ -98,7 +98,7 @@ class Draw:
             return {"kind": kind, "file": file, "share": round(self._rng.uniform(0.0, 1.6), 3)}
         if kind == "log":
             return {"kind": kind, "n": self._rng.randrange(1, 6)}
-        most = 60 if kind == "event" else 150
+        most = 30 if kind == "event" else 120
         return {"kind": kind, "n": int(self._rng.triangular(1, most, 4))}
 
     def _name(self) -> str:
@@ -220,7 +220,7 @@ CHANGES = {
     "swap": 3,
     "move_folder": 3,
     "copy": 5,
-    "unplug": 3,
+    "unplug": 5,
     "plug_in": 6,
 }
 """What is done to the pictures, each with its weight."""
@@ -230,7 +230,7 @@ UPKEEP = {
     "remove": 3,
     "migrate": 4,
     "roll_back": 2,
-    "drop": 1,
+    "drop": 2,
     "backup": 3,
     "restore": 3,
     "repair": 1,
