@@ -103,8 +103,9 @@ class Machine:
             return self._stopped(operation, outcome, old, new)
         if refusal or not outcome.ended_well:
             return [f"expected {refusal or 'a good end'}, found {outcome}"]
+        wrong = []
         if outcome.counts and outcome.counts != counts:
-            return [f"the summary says {outcome.counts}, not {counts}"]
+            wrong = [f"the summary says {outcome.counts}, not {counts}"]
         if operation.kind == "backup":
             self._backups[cast("int", operation.arguments["number"])] = new.copied()
         elif operation.kind == "repair":
@@ -112,7 +113,7 @@ class Machine:
         elif operation.kind == "restore":
             self._vectors.mended()
             self._take_restore_point(old)
-        return self._settle(new)
+        return wrong + self._settle(new)
 
     def _refusal(self, operation: Operation, new: State) -> str:
         """Bring the model to what must be after an operation; the error that is due, or none."""

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +23,7 @@ from tests.model_test.shrink import keep, kept, shrunk
 from tests.model_test.trials import STOPPED_SHARE, Trial, random_trial, replay
 from tests.model_test.zygote import Zygote
 
+_MOST_SHRINKING_S = 300.0
 _TRIES = 4
 """A process that is killed after a time does not die at the same place each time."""
 
@@ -31,15 +33,19 @@ def run_seed(seed: int, count: int, stopped_share: float) -> Trial:
     with Zygote() as zygote:
         trial = random_trial(seed, count, zygote, stopped_share)
         if trial.wrong:
-            shortest = shrunk(trial.done, partial(_fails, zygote, seed))
+            keep(trial, trial.done)
+            until = time.monotonic() + _MOST_SHRINKING_S
+            shortest = shrunk(trial.done, partial(_fails, zygote, seed, until))
             file = keep(trial, shortest)
             trial.wrong.append(f"kept in {file}: {len(shortest)} operations")
         return trial
 
 
-def _fails(zygote: Zygote, seed: int, operations: list[Operation]) -> bool:
-    tries = _TRIES if any(one.plan for one in operations) else 1
-    return any(replay(operations, zygote, seed).wrong for _ in range(tries))
+def _fails(zygote: Zygote, seed: int, until: float, operations: list[Operation]) -> bool:
+    """Whether operations fail, of several times once; none is tried when time is up."""
+    by_chance = any(one.how == "child" for one in operations)
+    tries = range(_TRIES if by_chance else 1)
+    return any(replay(operations, zygote, seed).wrong for _ in tries if time.monotonic() < until)
 
 
 def trials(asked: argparse.Namespace) -> Iterator[Trial]:
