@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.catalogue import Catalogue, CatalogueBatch, FileEntry
 from mmsearch.engine.captions import FileLookup, add_captions, embed_captions
-from mmsearch.engine.diff import PendingFile, ScopeDiff
-from mmsearch.engine.incomplete import file_of, incomplete_contents
+from mmsearch.engine.diff import Need, PendingFile, ScopeDiff
+from mmsearch.engine.incomplete import file_to_read, incomplete_contents
 from mmsearch.engine.mass_removal import held_back_text, is_mass_removal
 from mmsearch.engine.moves import settle_known
 from mmsearch.engine.scopes import Absent, Scope, find_scopes
@@ -139,7 +139,8 @@ class Indexer:
         settled = settle_known(self._catalogue, pending, vanished, digest_with_stamp, on_read)
         missing = self._record(settled.entries)
         pending = [*settled.to_decode, *missing]
-        pending += self._incomplete(diffs, pending)
+        recorded = {(file.root_id, file.relative) for file, _ in settled.entries}
+        pending += self._incomplete(diffs, pending, recorded)
         if pending:
             self._parts.embed(pending, self._tally)
         return settled.vanished
@@ -161,9 +162,15 @@ class Indexer:
         return missing
 
     def _incomplete(
-        self, diffs: Sequence[ScopeDiff], pending: Sequence[PendingFile]
+        self,
+        diffs: Sequence[ScopeDiff],
+        pending: Sequence[PendingFile],
+        recorded: Collection[tuple[int, bytes]],
     ) -> list[PendingFile]:
-        """Known pictures, anywhere, that lack something of this space and did not fail for good."""
+        """Known pictures, anywhere, that lack something of this space and did not fail for good.
+
+        The files `recorded` in this run are counted already.
+        """
         contents = list(incomplete_contents(self._catalogue, self._space, self._parts.projection))
         if not contents:
             return []
@@ -175,9 +182,11 @@ class Indexer:
         scopes = [diff.scope for diff in diffs]
         files: list[PendingFile] = []
         for need, content in contents:
-            if (content.root_id, content.relative) in skipped:
+            file = file_to_read(self._catalogue, need, content, skipped)
+            if file is None:
                 continue
-            file = file_of(need, content)
+            if (file.root_id, file.relative) in recorded:
+                file = replace(file, need=Need.NEW)
             files.append(file)
             self._tally.unchanged -= any(_holds(scope, file) for scope in scopes)
         return files
