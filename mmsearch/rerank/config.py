@@ -10,9 +10,16 @@ from mmsearch.errors import ModelError
 
 Arrangement = Literal["lxmert", "vilbert"]
 
-_LOWEST = {"language_layers": 0, "region_layers": 0, "cross_layers": 0, "pad_id": 0}
+_LOWEST = {"language_layers": 0, "region_layers": 0, "pad_id": 0}
+_HIGHEST = {
+    "language_layers": 64,
+    "region_layers": 64,
+    "cross_layers": 64,
+    "rows": 64,
+    "columns": 64,
+}
 _LARGEST = 1 << 24
-"""More than any size of a network is."""
+"""More than any other size of a network is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,8 @@ class RerankerConfig:
         wrong = [
             name
             for name, value in asdict(self).items()
-            if isinstance(value, int) and not _LOWEST.get(name, 1) <= value <= _LARGEST
+            if isinstance(value, int)
+            and not _LOWEST.get(name, 1) <= value <= _HIGHEST.get(name, _LARGEST)
         ]
         if self.arrangement not in get_args(Arrangement):
             wrong.append("arrangement")

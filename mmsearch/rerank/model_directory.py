@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mmsearch.errors import ModelError
 from mmsearch.rerank.quantise import Array, packed, quantised, unpacked
@@ -27,10 +29,8 @@ from mmsearch.rerank.source import (
 )
 from mmsearch.runtime.whole_file import write_whole
 
-Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
-"""Shapes of parameters by name."""
-
 if TYPE_CHECKING:
+    from mmsearch.rerank.config import RerankerConfig
     from mmsearch.rerank.network import RerankNetwork
     from mmsearch.rerank_types import Fusion, QueryBank, RegionProjection
 
@@ -87,42 +87,65 @@ def load_network(source: RerankerSource) -> RerankNetwork:
         ModelError: The weights cannot be read or are not those of the network described.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
 
     from mmsearch.rerank.network import RerankNetwork
 
     config = read_config(source)
-    try:
-        weights = unpacked(load_file(source.weights))
-        state = {name: torch.from_numpy(values) for name, values in weights.items()}
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as exc:
-        line = " ".join(str(exc).split())[:300]
-        raise _misfit(source, line) from exc
-    with torch.device("meta"):  # no memory before it is seen to be what the file holds
-        expected = RerankNetwork(config).state_dict()
-    wrong = _difference(
-        {name: tuple(value.shape) for name, value in expected.items()},
-        {name: tuple(value.shape) for name, value in state.items()},
-    )
-    if wrong is not None:
-        raise _misfit(source, wrong)
-    broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise _misfit(source, f"'{broken[0]}' holds what is no number")
+    weights = _checked_weights(source, config)
     network = RerankNetwork(config)
-    network.load_state_dict(state, strict=False)
+    try:
+        state = {name: torch.from_numpy(values) for name, values in weights.items()}
+        missing, unknown = network.load_state_dict(state, strict=False)
+    except (RuntimeError, TypeError) as exc:
+        raise _misfit(source, _line(exc)) from exc
+    wrong = [*(name for name in missing if not name.startswith(TRAINING_ONLY)), *unknown]
+    if wrong:
+        raise _misfit(source, f"'{wrong[0]}' is missing or unknown")
     return network.eval()
 
 
-def _difference(expected: Shapes, found: Shapes) -> str | None:
-    """What is not as expected of the parameters, None where all is."""
-    needed = {name for name in expected if not name.startswith(TRAINING_ONLY)}
-    strange = sorted((needed - found.keys()) | (found.keys() - expected.keys()))
-    if strange:
-        return f"'{strange[0]}' is missing or unknown"
-    unlike = [name for name, shape in found.items() if expected[name] != shape]
-    return f"'{unlike[0]}' has another size" if unlike else None
+def _checked_weights(source: RerankerSource, config: RerankerConfig) -> Mapping[str, Array]:
+    """The weights of `source`: numbers, of the widths of `config`, before a network takes memory.
+
+    Raises:
+        ModelError: They cannot be read, or are something else.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = unpacked(load_file(source.weights))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as exc:
+        raise _misfit(source, _line(exc)) from exc
+    for name, shape in _telling_shapes(config).items():
+        if name not in weights:
+            raise _misfit(source, f"'{name}' is missing or unknown")
+        if weights[name].shape != shape:
+            raise _misfit(source, f"'{name}' has another size")
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise _misfit(source, f"'{name}' holds what is no number")
+    return weights
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:300]
+
+
+def _telling_shapes(config: RerankerConfig) -> Mapping[str, tuple[int, ...]]:
+    """Shapes of the parameters, by name, that tell all widths of a network."""
+    language, width = config.language_width, config.width
+    shapes = {
+        "language.words.weight": (config.vocabulary, language),
+        "language.positions.weight": (config.max_tokens, language),
+        "bridge.weight": (width, language),
+        "regions.features.weight": (width, config.channels),
+        "align_words.weight": (config.align_width, width),
+        "pooler.weight": (width, width),
+    }
+    if config.language_layers:
+        shapes["language.layers.0.attention.attention.query.weight"] = (language, language)
+    return shapes
 
 
 def _description(network: RerankNetwork, facts: RerankerFacts) -> Description:

@@ -6,6 +6,7 @@ A line's first character tells what it is: `+` and `-` terms, `k`, `o`, `s` numb
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import math
@@ -97,6 +98,7 @@ def library() -> Library:
         photo(place / "photos" / f"{colour}.png", colour, number)
     (place / "captions.csv").write_text("file,caption\nred.png,red things\n", "utf-8")
     made = fake_library(place / "home", FakeModels())
+    atexit.register(made.close)
     made.index([place / "photos"], IndexOptions(captions=(place / "captions.csv",)))
     return made
 
