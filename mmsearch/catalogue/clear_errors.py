@@ -64,6 +64,8 @@ def explained(exc: sqlite3.Error, path: Path) -> CatalogueError:
         advice = "its disk gives no locks, or others hold them for long: use a local disk"
     elif any(word in reason for word in _DAMAGED):
         advice = "it is damaged: restore a copy, or move it away and index again"
+    elif "FOREIGN KEY" in reason:
+        advice = "another process removed what this one was about to extend: run the command again"
     elif "no such table" in reason or "no such column" in reason:
         advice = "it lacks a part of its schema: restore a copy, or move it away and index again"
     else:
