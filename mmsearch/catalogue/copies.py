@@ -73,7 +73,7 @@ def check_copy(path: Path) -> CopyFacts:
             what = problems[-1]  # the first line may only name the database
             raise CatalogueError(f"catalogue {path} is damaged ({what}): choose another copy")
         counts = [int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS]
-        return CopyFacts(schema, *counts, n_damaged(raw))
+        return CopyFacts(schema, *[*counts, n_damaged(raw)])
 
 
 _COUNTS = (
