@@ -72,8 +72,18 @@ def check_copy(path: Path) -> CopyFacts:
         if problems:
             what = problems[-1]  # the first line may only name the database
             raise CatalogueError(f"catalogue {path} is damaged ({what}): choose another copy")
-        counts = [int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS]
-        return CopyFacts(schema, *[*counts, n_damaged(raw)])
+        generation, files, pictures, captions, embeddings = (
+            int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS
+        )
+        return CopyFacts(
+            schema=schema,
+            generation=generation,
+            files=files,
+            pictures=pictures,
+            captions=captions,
+            embeddings=embeddings,
+            damaged=n_damaged(raw),
+        )
 
 
 _COUNTS = (
