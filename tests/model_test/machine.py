@@ -109,7 +109,7 @@ class Machine:
         if operation.kind == "backup":
             self._backups[cast("int", operation.arguments["number"])] = new.copied()
         elif operation.kind == "repair":
-            self._vectors.mended()
+            self._vectors.repaired(len(new.spaces))
         elif operation.kind == "restore":
             self._vectors.mended()
             self._take_restore_point(old)
@@ -263,7 +263,7 @@ class Machine:
         outcome = perform(self._library, self.places, Operation("repair"))
         if outcome.error != refusal or outcome.strange:
             return [f"repair: expected {refusal or 'a good end'}, found {outcome}"]
-        self._vectors.mended()
+        self._vectors.repaired(len(new.spaces))
         return self._settle(new)
 
     def _settle(self, expected: State) -> list[str]:
