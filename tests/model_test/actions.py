@@ -17,7 +17,7 @@ from mmsearch.engine.upkeep.model_records import MigrationOptions
 from mmsearch.errors import MmsearchError
 from tests.fakes import InlineDecoder
 from tests.model_changes import two_models
-from tests.model_test.indexing import COUNTED, Caption, IndexAsk
+from tests.model_test.indexing import COUNTED, HELD_BACK, Caption, IndexAsk
 from tests.model_test.operations import Arguments, Operation
 
 
@@ -106,6 +106,7 @@ def asked(places: Places, arguments: Arguments) -> IndexAsk:
             _caption(places, cast("list[str | None]", one)) for one in _list(arguments, "captions")
         ),
         model=cast("str | None", arguments.get("model")),
+        yes=bool(arguments.get("yes")),
     )
 
 
@@ -120,7 +121,9 @@ def write_captions(places: Places, captions: Sequence[Caption]) -> None:
 
 def index_options(places: Places, ask: IndexAsk) -> IndexOptions:
     """How every run of a model test indexes."""
-    return IndexOptions(captions=(places.captions,) if ask.captions else ())
+    return IndexOptions(
+        captions=(places.captions,) if ask.captions else (), allow_mass_removal=ask.yes
+    )
 
 
 def perform(library: Library, places: Places, operation: Operation) -> Outcome:
@@ -141,7 +144,8 @@ def _perform(library: Library, places: Places, operation: Operation) -> dict[str
         case "index":
             ask = asked(places, arguments)
             summary = library.index(list(ask.paths), index_options(places, ask))
-            return {name: getattr(summary, name) for name in COUNTED}
+            counts = {name: getattr(summary, name) for name in COUNTED}
+            return {**counts, HELD_BACK: sum(held.n_gone for held in summary.held_back)}
         case "remove":
             library.remove(places.photos / cast("str", arguments["path"]))
         case "migrate":

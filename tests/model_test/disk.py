@@ -76,6 +76,11 @@ class Disk:
             self._place(inner).unlink()
             del self.files[inner]
 
+    def clear(self, name: str, left: int) -> None:
+        """Remove all files below a folder but so many."""
+        for inner in self.below(name)[left:]:
+            self.delete(inner)
+
     def move(self, name: str, target: str) -> None:
         """Rename a file, over another one perhaps; its time stays."""
         if name in self.files and name != target:

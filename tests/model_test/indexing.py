@@ -17,7 +17,8 @@ Caption = tuple[str | None, str]
 
 
 COUNTED = ("added", "moved", "removed", "failed", "captions_added", "captions_unmatched")
-"""What of an indexing run's summary the model knows."""
+HELD_BACK = "held_back"
+"""What of an indexing run's summary the model knows: counts, and how many rows were held back."""
 
 
 class Refused(Exception):  # noqa: N818 - what the library is to answer, no error of the test
@@ -26,11 +27,24 @@ class Refused(Exception):  # noqa: N818 - what the library is to answer, no erro
 
 @dataclass(frozen=True, slots=True)
 class IndexAsk:
-    """What a run is asked: absolute paths, captions, and the model, None: the index's own."""
+    """What a run is asked: absolute paths, captions, and the model, None: the index's own.
+
+    `yes`: it may remove more than half of a folder.
+    """
 
     paths: tuple[str, ...]
     captions: tuple[Caption, ...] = ()
     model: str | None = None
+    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a scope was found to have lost: of `n_known` rows these, and these failures."""
+
+    n_known: int
+    vanished: tuple[str, ...]
+    resolved: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -53,9 +67,9 @@ class IndexModel:
     contents: Contents
     space: str = ""
     vanished: dict[str, Row] = field(default_factory=dict)
-    resolved: list[str] = field(default_factory=list)
+    looks: list[_Look] = field(default_factory=list)
     pending: list[_Pending] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*COUNTED, HELD_BACK), 0))
 
     def run(self, ask: IndexAsk) -> None:
         """Bring the state to what the run must leave.
@@ -73,10 +87,8 @@ class IndexModel:
             self._look(scope)
         self._settle()
         self._read([*self.pending, *self._incomplete()])
-        state.drop_rows(list(self.vanished))
-        self.counts["removed"] = len(self.vanished)
-        for path in self.resolved:
-            state.failures.pop(path, None)
+        for look in self.looks:
+            self._remove(look, ask)
         self._attach(ask.captions)
         self._embed_captions()
         state.drop_orphans()
@@ -142,10 +154,10 @@ class IndexModel:
             return
         for path in sorted(found, key=_place_in_scan):
             self._compare(path, found[path], known.get(path))
-        self.vanished.update({path: known[path] for path in sorted(known) if path not in found})
-        self.resolved += [
-            path for path in state.failures if is_below(path, scope) and path not in found
-        ]
+        vanished = [path for path in sorted(known) if path not in found]
+        self.vanished.update({path: known[path] for path in vanished})
+        failures = [path for path in state.failures if is_below(path, scope) and path not in found]
+        self.looks.append(_Look(len(known), tuple(vanished), tuple(failures)))
 
     def _compare(self, path: str, file: OnDisk, row: Row | None) -> None:
         stat = (file.size_bytes, file.mtime_ns)
@@ -191,6 +203,17 @@ class IndexModel:
         row.digest, row.size_bytes, row.mtime_ns = digest, on_disk.size_bytes, on_disk.mtime_ns
         self.state.rows[file.path] = row
         self.state.failures.pop(file.path, None)
+
+    def _remove(self, look: _Look, ask: IndexAsk) -> None:
+        """Drop what a scope lost, unless that is most of it and nobody said yes."""
+        gone = [path for path in look.vanished if path in self.vanished]
+        if len(gone) >= EMPTY_IS_ABSENT_FROM and len(gone) > look.n_known / 2 and not ask.yes:
+            self.counts[HELD_BACK] += len(gone)
+            return
+        self.counts["removed"] += len(gone)
+        self.state.drop_rows(gone)
+        for path in look.resolved:
+            self.state.failures.pop(path, None)
 
     def _incomplete(self) -> list[_Pending]:
         """Known pictures, anywhere on line, that lack an embedding: each at its oldest file.

@@ -24,7 +24,18 @@ INTERRUPTIBLE = ("index", "migrate")
 BESIDE = ("index", "index", "migrate", "remove", "drop", "roll_back", "backup", "repair")
 
 DISK_KINDS = frozenset(
-    ("write", "touch", "delete", "move", "swap", "move_folder", "copy", "unplug", "plug_in")
+    (
+        "write",
+        "touch",
+        "delete",
+        "clear",
+        "move",
+        "swap",
+        "move_folder",
+        "copy",
+        "unplug",
+        "plug_in",
+    )
 )
 KILLABLE = frozenset(
     ("index", "remove", "migrate", "roll_back", "drop", "backup", "restore", "repair")
@@ -130,6 +141,9 @@ class Draw:
     def _delete(self) -> Arguments:
         return {"name": self._there() if self._rng.random() < 0.7 else self._folder()}
 
+    def _clear(self) -> Arguments:
+        return {"name": self._rng.choice(ROOTS), "left": self._rng.randrange(4)}
+
     def _move(self) -> Arguments:
         return {"name": self._there(), "target": self._name()}
 
@@ -155,6 +169,8 @@ class Draw:
             arguments["captions"] = [self._caption() for _ in range(self._rng.randrange(1, 8))]
         if self._rng.random() < 0.1:
             arguments["model"] = self._rng.choice(MODELS)
+        if self._rng.random() < 0.3:
+            arguments["yes"] = True
         return arguments
 
     def _paths(self) -> list[Json]:
@@ -216,6 +232,7 @@ CHANGES = {
     "write": 16,
     "touch": 3,
     "delete": 6,
+    "clear": 1,
     "move": 6,
     "swap": 3,
     "move_folder": 3,
