@@ -7,9 +7,9 @@ import math
 import os
 from collections.abc import Iterator
 
-from mmsearch.cli.pictures import decode_limits
 from mmsearch.config import CONFIG_NAME, Settings, load_settings
 from mmsearch.errors import ConfigError
+from mmsearch.media.decode_limits import limits_of
 from mmsearch.server.options import ServerOptions
 from tests.fuzz.places import folder
 
@@ -43,7 +43,7 @@ def check_settings(settings: Settings) -> None:
         assert path is None or path.is_absolute()
         assert path is None or b"\0" not in os.fsencode(path)
     assert settings.index_dir.is_relative_to(settings.home)
-    limits = decode_limits(settings)
+    limits = limits_of(settings)
     assert limits.max_pixels >= 1
     assert limits.memory_mb << 20 < 2**63  # the operating system's limit is a signed number
     assert limits.timeout_s < 2**31  # waiting longer overflows
