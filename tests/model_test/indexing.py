@@ -247,7 +247,8 @@ class IndexModel:
                 self.counts["failed"] += 1
                 if file.had_row and file.changed:
                     self.state.drop_rows([file.path])
-                self.state.failures[file.path] = BadFile(file.size_bytes, file.mtime_ns, reason)
+                read = seen[file.path]  # another file, perhaps, than the catalogue has there
+                self.state.failures[file.path] = BadFile(read.size_bytes, read.mtime_ns, reason)
                 continue
             self.state.contents.setdefault(digest, set()).add(self.space)
             self._put(file, digest)
