@@ -139,7 +139,11 @@ class Indexer:
         settled = settle_known(self._catalogue, pending, vanished, digest_with_stamp, on_read)
         missing = self._record(settled.entries)
         pending = [*settled.to_decode, *missing]
-        recorded = {(file.root_id, file.relative) for file, _ in settled.entries}
+        recorded = {
+            (file.root_id, file.relative)
+            for file, _ in settled.entries
+            if file.need is not Need.RECHECK
+        }
         pending += self._incomplete(diffs, pending, recorded)
         if pending:
             self._parts.embed(pending, self._tally)
@@ -169,7 +173,7 @@ class Indexer:
     ) -> list[PendingFile]:
         """Known pictures, anywhere, that lack something of this space and did not fail for good.
 
-        The files `recorded` in this run are counted already.
+        The files `recorded` in this run as new or changed are counted already.
         """
         contents = list(incomplete_contents(self._catalogue, self._space, self._parts.projection))
         if not contents:
