@@ -177,6 +177,7 @@ class RemoteLibrary(Closing):
         *,
         recheck: bool = False,
         allow_mass_removal: bool = False,
+        retry_failed: bool = False,
     ) -> IndexSummary:
         """Have the server bring its index to what is on its disk below `paths`.
 
@@ -187,6 +188,7 @@ class RemoteLibrary(Closing):
             progress: Told what happens, in the calling thread.
             recheck: As in `IndexOptions`.
             allow_mass_removal: Likewise.
+            retry_failed: Likewise.
 
         Raises:
             QueryError, ModelError, SpaceMismatchError: As `Library.index`.
@@ -197,6 +199,7 @@ class RemoteLibrary(Closing):
             "paths": [os.fspath(path) for path in named],
             "recheck": recheck,
             "allow_mass_removal": allow_mass_removal,
+            "retry_failed": retry_failed,
         }
         body = {name: value for name, value in asked.items() if value}
         job = self._wire.post("/jobs", body, index_shapes.JobShape)

@@ -37,6 +37,9 @@ class JobRequest(BaseModel):
     recheck: bool = Field(
         default=False, description="Read all files, also those whose size and time are as before."
     )
+    retry_failed: bool = Field(
+        default=False, description="Read files that failed before again, though unchanged."
+    )
     allow_mass_removal: bool = Field(
         default=False,
         description="Let pictures that are gone leave the index even where they are more than "
@@ -45,7 +48,11 @@ class JobRequest(BaseModel):
 
     def options(self) -> IndexOptions:
         """What the indexer is to do."""
-        return IndexOptions(recheck=self.recheck, allow_mass_removal=self.allow_mass_removal)
+        return IndexOptions(
+            recheck=self.recheck,
+            allow_mass_removal=self.allow_mass_removal,
+            retry_failed=self.retry_failed,
+        )
 
 
 class JobRoutes:

@@ -196,6 +196,26 @@ def test_the_server_keeps_what_is_gone_unless_told_and_rechecks_on_demand(
     paths[-1].unlink()
 
 
+def test_the_server_tries_failed_files_again_on_demand(
+    remote: RemoteLibrary, gallery: Gallery
+) -> None:
+    """The file was mended, but has its size and time still."""
+    path = photo(gallery.photos / "mended" / "picture.png", "green", 400)
+    data, info = path.read_bytes(), path.stat()
+
+    def put(content: bytes) -> None:
+        path.write_bytes(content)
+        os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    put(bytes(len(data)))
+    assert remote.index(path.parent).failed == 1
+    put(data)
+    assert remote.index(path.parent).failed == 1
+    assert remote.index(path.parent, retry_failed=True).added == 1
+    assert remote.remove(path) == 1
+    path.unlink()
+
+
 def test_errors_are_of_the_same_class(
     local: Library, remote: RemoteLibrary, gallery: Gallery, tmp_path: Path
 ) -> None:
