@@ -16,7 +16,7 @@ from benchmarks.record import Row, record
 from mmsearch.config import load_settings
 from mmsearch.encoders import EncoderOptions, load_dual_encoder
 from mmsearch.media.decode import decode_file
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.protocols import DualEncoder
 from mmsearch.types import Embeddings
 

@@ -20,7 +20,7 @@ from mmsearch.config import load_settings
 from mmsearch.encoders import EncoderOptions, load_dual_encoder
 from mmsearch.encoders.sources import SHIPPED, shipped_directory
 from mmsearch.media.decode import decode_file
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.rerank import CrossEncoderOptions, find_reranker, load_cross_encoder
 from mmsearch.training.reranker.swaps import COLOURS, swapped_twins
 

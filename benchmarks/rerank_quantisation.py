@@ -20,7 +20,7 @@ from mmsearch.encoders.sources import SHIPPED, resolve_model, shipped_directory
 from mmsearch.encoders.taps import TappedTower
 from mmsearch.encoders.torch_model import LoadedModel, load_torch_model
 from mmsearch.media.decode import decode_file
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.rerank import RerankerSource, find_reranker, fused, hubness
 from mmsearch.rerank.model_directory import load_network
 from mmsearch.rerank.network import RerankNetwork

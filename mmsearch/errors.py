@@ -51,3 +51,8 @@ class QueryError(MmsearchError):
 
 class RemoteError(MmsearchError):
     """A server could not be reached, failed, or refused; a wrong question is a QueryError."""
+
+
+def reason_of(exc: OSError) -> str:
+    """What the system says, to stand within a line."""
+    return (exc.strerror or str(exc)).lower()

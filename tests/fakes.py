@@ -20,7 +20,8 @@ from blake3 import blake3
 from mmsearch.engine.progress import SilentProgress
 from mmsearch.errors import MediaError, ModelError
 from mmsearch.media.decode import decode
-from mmsearch.media.limits import DecodeLimits, read_file
+from mmsearch.media.decode_limits import DecodeLimits
+from mmsearch.media.limits import read_file
 from mmsearch.media.pool import DecodedFile, DecodeJob
 from mmsearch.rerank import RerankerSource
 from mmsearch.rerank_types import (

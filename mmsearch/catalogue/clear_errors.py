@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmsearch.errors import CatalogueError
+from mmsearch.errors import CatalogueError, reason_of
 from mmsearch.runtime.presence import file_size
 
 _DAMAGED = ("not a database", "malformed", "corrupt", "Could not decode")
@@ -75,7 +75,7 @@ def explained(exc: sqlite3.Error, path: Path) -> CatalogueError:
 
 def not_told(path: Path, exc: OSError) -> CatalogueError:
     """The error that tells why it is not known whether there is a catalogue."""
-    reason = (exc.strerror or str(exc)).lower()
+    reason = reason_of(exc)
     return CatalogueError(
         f"catalogue {path} cannot be looked up ({reason}): "
         "check the disk, and the permissions of the folder"

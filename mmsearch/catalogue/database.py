@@ -25,7 +25,7 @@ from mmsearch.catalogue.schema_version import (
     OLDEST_READABLE,
     SCHEMA_VERSION,
 )
-from mmsearch.errors import CatalogueError
+from mmsearch.errors import CatalogueError, reason_of
 from mmsearch.runtime.presence import look_up
 from mmsearch.runtime.whole_file import sync_file
 
@@ -134,7 +134,7 @@ class Database:
         except FileNotFoundError:
             return
         except OSError as exc:
-            reason = (exc.strerror or str(exc)).lower()
+            reason = reason_of(exc)
             raise CatalogueError(
                 f"catalogue {self.path} cannot be flushed to disk ({reason}): check the disk"
             ) from exc

@@ -24,7 +24,7 @@ class Session:
     quiet: bool = False
     verbosity: int = 0
     debug: bool = False
-    kept: list[object] = field(default_factory=list, repr=False)
+    kept: list[object] = field(default_factory=list, repr=False, compare=False)
 
     def settings(self, **flags: object) -> Settings:
         """Settings with the flags of this run on top; None = not given.

@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from mmsearch.client import shapes
 from mmsearch.client.wire import Upload, Wire
-from mmsearch.errors import MediaError, QueryError
+from mmsearch.errors import MediaError, QueryError, reason_of
 
 if TYPE_CHECKING:
     from mmsearch.engine.request import PreparedPicture
@@ -80,7 +80,7 @@ def _read(image: Path) -> bytes:
     try:
         return image.read_bytes()
     except OSError as exc:
-        why = (exc.strerror or str(exc)).lower()
+        why = reason_of(exc)
         raise QueryError(
             f"the query picture {image} cannot be used: cannot be read: {why}"
         ) from exc

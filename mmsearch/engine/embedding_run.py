@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmsearch.engine.processes import Processes
     from mmsearch.engine.progress import ProgressListener
     from mmsearch.engine.tally import Tally
-    from mmsearch.media.limits import DecodeLimits
+    from mmsearch.media.decode_limits import DecodeLimits
     from mmsearch.protocols import DualEncoder, RegionEncoder
     from mmsearch.types import Space
 

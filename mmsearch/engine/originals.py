@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from mmsearch.engine.scopes import real_path
 from mmsearch.engine.status import media_by_id
-from mmsearch.errors import MediaError
+from mmsearch.errors import MediaError, reason_of
 from mmsearch.runtime.presence import folder_is_there, look_up
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
-    from mmsearch.media.limits import DecodeLimits
+    from mmsearch.media.decode_limits import DecodeLimits
     from mmsearch.types import MediaRecord
 
 
@@ -36,7 +36,7 @@ def original_path(catalogue: Catalogue, media_id: int) -> Path:
     try:
         info = look_up(real)
     except OSError as exc:
-        reason = (exc.strerror or str(exc)).lower()
+        reason = reason_of(exc)
         raise MediaError(f"{media.path} cannot be read: {reason}") from exc
     if info is None:
         raise MediaError(f"{media.path} is gone: index its folder again")

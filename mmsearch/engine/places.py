@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from mmsearch.errors import reason_of
+
 _MOUNTS = Path("/proc/mounts")
 _NETWORK = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs")
@@ -25,7 +27,7 @@ def write_problem(path: Path) -> str | None:
             file.write(b"\0" * 4096)
             file.flush()
     except OSError as exc:
-        return (exc.strerror or str(exc)).lower()
+        return reason_of(exc)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mmsearch.engine.pipeline import Decoder
-    from mmsearch.media.limits import DecodeLimits
+    from mmsearch.media.decode_limits import DecodeLimits
     from mmsearch.types import InputSpec
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.errors import MediaError, QueryError
+from mmsearch.errors import MediaError, QueryError, reason_of
 from mmsearch.runtime.presence import folder_is_there, look_up
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _mode(path: Path) -> tuple[int | None, str | None]:
     except OSError as exc:
         if exc.errno == errno.ELOOP:
             return 0, None  # a link to itself is there, and is nothing
-        return None, (exc.strerror or str(exc)).lower()
+        return None, reason_of(exc)
     return (None if info is None else info.st_mode), None
 
 

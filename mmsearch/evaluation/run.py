@@ -16,7 +16,7 @@ from mmsearch.errors import DatasetError, ModelError
 from mmsearch.evaluation.metrics import retrieval_metrics
 from mmsearch.evaluation.report import EvaluationReport, RerankReport, SkippedPicture
 from mmsearch.evaluation.reranking import Encoded, rerank_split
-from mmsearch.media.decode import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.pool import DecodeJob, DecodePool
 from mmsearch.protocols import CrossEncoder, DualEncoder, RegionEncoder
 from mmsearch.rerank_types import RegionCodes

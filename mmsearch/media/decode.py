@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from mmsearch.media import colour, formats, geometry, limits
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.metadata import TRANSPOSING, orientation_of, read_exif, read_metadata
 from mmsearch.types import InputSpec, MediaMetadata
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from io import RawIOBase
 from pathlib import Path
 
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.types import InputSpec, MediaMetadata, ResizeMode
 
 READY = b"mmsearch"

@@ -21,8 +21,6 @@ from mmsearch.media.formats import detail, sniff, webp_canvas
 from mmsearch.media.reading import CHANGED, open_at_rest
 from mmsearch.media.refusals import too_many_pixels, too_much_memory
 
-__all__ = ["DecodeLimits", "FileBytes", "check_memory", "check_webp", "read_file", "reasons"]
-
 _CODEC_BYTES_PER_PIXEL = {"WEBP": 17, "AVIF": 14, "HEIF": 14, "JPEG2000": 28}
 """Peak of decoder buffers, their RGB copy and Pillow's own; measured, rounded up."""
 

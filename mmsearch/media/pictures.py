@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mmsearch.errors import MediaError
 from mmsearch.media.decode import decode
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job
 from mmsearch.media.geometry import resampling
-from mmsearch.media.limits import DecodeLimits, read_file
+from mmsearch.media.limits import read_file
 from mmsearch.media.thumbnails import thumbnail
 from mmsearch.media.worker_pool import Outcome, Task, WorkerPool
 from mmsearch.types import InputSpec

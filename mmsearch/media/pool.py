@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mmsearch.closing import Closing
 from mmsearch.errors import MediaError
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job, Reply
 from mmsearch.media.geometry import resampling
-from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.reading import UNREAD
 from mmsearch.media.worker_pool import Outcome, Task, WorkerPool
 from mmsearch.types import InputSpec, MediaMetadata

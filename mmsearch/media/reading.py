@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mmsearch.errors import MediaError
+from mmsearch.errors import MediaError, reason_of
 
 CHANGED = "changed while it was read"
 UNREAD = "cannot be read"
@@ -85,7 +85,7 @@ def _unreadable() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise MediaError(f"{UNREAD}: {(exc.strerror or str(exc)).lower()}") from exc
+        raise MediaError(f"{UNREAD}: {reason_of(exc)}") from exc
     except ValueError as exc:  # a NUL in the path
         raise MediaError(f"{UNREAD}: {exc}") from exc
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmsearch.errors import reason_of
+
 PICTURE_SUFFIXES = frozenset(
     f".{name}"
     for name in (
@@ -73,7 +75,7 @@ def scan(root: Path, options: ScanOptions | None = None) -> Iterator[ScannedFile
     try:
         info = absolute.stat()
     except OSError as exc:
-        yield ScanProblem(absolute, _reason(exc), b"")
+        yield ScanProblem(absolute, reason_of(exc), b"")
         return
     if stat.S_ISDIR(info.st_mode):
         walk = _Walk(options or ScanOptions(), _exclusion(options))
@@ -121,7 +123,7 @@ class _Walk:
                 with os.scandir(place.path) as listing:
                     entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
             except OSError as exc:
-                yield ScanProblem(Path(place.path), _reason(exc), place.relative)
+                yield ScanProblem(Path(place.path), reason_of(exc), place.relative)
                 continue
             below: list[_Place] = []
             for entry in entries:
@@ -151,7 +153,7 @@ class _Walk:
         except FileNotFoundError:
             return
         except OSError as exc:
-            yield ScanProblem(Path(entry.path), _reason(exc), relative)
+            yield ScanProblem(Path(entry.path), reason_of(exc), relative)
 
     def _follow(self, link: _Place) -> Iterator[ScannedFile | ScanProblem]:
         """What a symbolic link adds: a folder not yet walked, or a file not yet seen."""
@@ -162,7 +164,7 @@ class _Walk:
             if exc.errno != errno.ELOOP:
                 reason = "a link to something missing" if exc.errno == errno.ENOENT else None
                 is_likely = _is_picture(link.name) or not path.suffix
-                yield ScanProblem(path, reason or _reason(exc), link.relative, is_likely)
+                yield ScanProblem(path, reason or reason_of(exc), link.relative, is_likely)
             return
         if stat.S_ISDIR(info.st_mode):
             if link.name not in SKIPPED_FOLDERS and self._is_new(info):
@@ -205,7 +207,3 @@ def _is_picture(name: str) -> bool:
 
 def _scanned(place: _Place, info: os.stat_result) -> ScannedFile:
     return ScannedFile(Path(place.path), place.relative, info.st_size, info.st_mtime_ns)
-
-
-def _reason(exc: OSError) -> str:
-    return (exc.strerror or str(exc)).lower()

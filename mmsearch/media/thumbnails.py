@@ -8,8 +8,9 @@ from pathlib import Path
 from PIL import Image
 
 from mmsearch.media.decode import decode_small
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.geometry import Size
-from mmsearch.media.limits import DecodeLimits, read_file, reasons
+from mmsearch.media.limits import read_file, reasons
 
 _QUALITY = 85
 

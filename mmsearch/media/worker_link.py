@@ -16,8 +16,8 @@ from typing import IO, cast
 
 from mmsearch.errors import MediaError
 from mmsearch.media import frames
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job, Reply, WorkOrder
-from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.refusals import too_slow
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mmsearch.errors import MediaError
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job, Reply
-from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.worker_link import WorkerLink
 
 log = logging.getLogger(__name__)

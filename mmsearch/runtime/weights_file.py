@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmsearch.errors import ModelError
+from mmsearch.errors import ModelError, reason_of
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 _STARTS = (b"\x80", b"PK\x03\x04")
@@ -27,8 +27,7 @@ def check_weights(file: Path) -> None:
         raise ModelError(f"{file.parent} holds no weights: {file.name} is missing") from exc
     except OSError as exc:
         raise ModelError(
-            f"weights {file} cannot be read ({(exc.strerror or str(exc)).lower()}): "
-            "check the file and its permissions"
+            f"weights {file} cannot be read ({reason_of(exc)}): check the file and its permissions"
         ) from exc
     # The length of safetensors' header comes first, and may have the bytes of a pickle's start.
     if start.startswith(_STARTS) and start[8:] != b"{":

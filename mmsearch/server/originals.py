@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from mmsearch.errors import MediaError
+from mmsearch.errors import MediaError, reason_of
 from mmsearch.server.problems import Problem, Refused
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def open_original(path: Path) -> Original:
     try:
         handle = os.open(path, flags | getattr(os, "O_BINARY", 0))
     except OSError as exc:
-        raise MediaError(f"cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise MediaError(f"cannot be read: {reason_of(exc)}") from exc
     info = os.fstat(handle)
     if not stat.S_ISREG(info.st_mode):
         os.close(handle)

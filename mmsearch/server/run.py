@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from mmsearch.errors import ConfigError
+from mmsearch.errors import ConfigError, reason_of
 from mmsearch.server.protocol import PatientProtocol
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def listen(options: ServerOptions) -> socket.socket:
         family = socket.getaddrinfo(host, options.port, type=socket.SOCK_STREAM)[0][0]
         made = socket.create_server((host, options.port), family=family, backlog=2048)
     except OSError as exc:
-        why = (exc.strerror or str(exc)).lower()
+        why = reason_of(exc)
         raise ConfigError(
             f"cannot listen on {host} port {options.port} ({why}): try another --port or --host"
         ) from exc

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsearch.errors import DatasetError
-from mmsearch.media.decode import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.pool import DecodeJob, DecodePool
 from mmsearch.training.kept import kept_array
 from mmsearch.training.records import RunListener

@@ -97,7 +97,7 @@ class Bench:
                 shim.arm(Path(), shim.NO_FAULT)
 
         ended = in_child(befallen, self._folder)
-        outcome, differences = judge_end(case.scene, case.fault, ended)
+        outcome, differences = judge_end(case.scene, case.fault, self.work, ended)
         if outcome == "done" and scene.reads and case.place == "home":
             same = ended.stdout == known.ended.stdout or scene.name in ("backup", "status")
             differences += [] if same else ["it answers otherwise"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.faults.children import Ended
 from tests.faults.shim import Fault, Kind, Mode
 from tests.faults.states import NOTHING, Inspection, State
@@ -16,8 +18,8 @@ def error_line(stderr: str) -> str:
     return lines[-1] if lines else ""
 
 
-def judge_end(scene: str, fault: Fault, ended: Ended[int]) -> tuple[str, list[str]]:
-    """How the command ended, and what is wrong with that."""
+def judge_end(scene: str, fault: Fault, folder: Path, ended: Ended[int]) -> tuple[str, list[str]]:
+    """How a command ended that worked in a folder, and what is wrong with that."""
     if ended.signal == _SIGKILL and fault.mode in (Mode.KILL, Mode.TORN, Mode.LOST):
         return "killed", []
     if ended.signal or ended.result is None:
@@ -32,15 +34,15 @@ def judge_end(scene: str, fault: Fault, ended: Ended[int]) -> tuple[str, list[st
         if ended.result == 1 and ended.stdout and scene in _TELLS_ON_STDOUT:
             return "refused", wrong  # what is amiss is on stdout
         return "refused", [*wrong, f"exit {ended.result}, {len(lines)} lines: {ended.stderr}"]
-    return "refused", wrong + _judge_line(lines[0])
+    return "refused", wrong + _judge_line(lines[0], folder)
 
 
-def _judge_line(line: str) -> list[str]:
+def _judge_line(line: str, folder: Path) -> list[str]:
     """What is wrong with the one line that a command was refused with."""
     wrong: list[str] = []
     if "unexpected" in line:
         wrong.append(f"an unexpected error: {line}")
-    if "/work/" not in line:
+    if f"{folder}/" not in line:
         wrong.append(f"it does not say where: {line}")
     if not any(mark in line for mark in ("; ", "): ", ": ")) or line.rstrip().endswith("'"):
         wrong.append(f"it does not say what to do: {line}")

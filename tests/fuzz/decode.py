@@ -7,7 +7,7 @@ from PIL import Image
 
 from mmsearch.errors import MediaError
 from mmsearch.media.decode import decode, decode_reference
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.thumbnails import make_thumbnail
 from mmsearch.types import InputSpec, MediaMetadata, ResizeMode
 from tests.conftest import SHARED_DATA

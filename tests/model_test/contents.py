@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmsearch.errors import MediaError
 from mmsearch.media.decode import decode
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from tests.fakes import COLOURS, FAKE_INPUT, FakeModels
 from tests.model_changes import two_models
 

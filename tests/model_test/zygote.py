@@ -18,9 +18,9 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
+from mmsearch.closing import Closing
 from tests.model_test.actions import Outcome, Places, open_library, perform, settings_of
 from tests.model_test.killing import Plan
 from tests.model_test.operations import Operation
@@ -30,7 +30,7 @@ _PATIENCE_S = 120.0
 _PAUSE_S = 0.0002
 
 
-class Zygote:
+class Zygote(Closing):
     """The process that forks, as the test sees it."""
 
     def __init__(self) -> None:
@@ -45,15 +45,10 @@ class Zygote:
             text=True,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the process."""
+        if self._process.poll() is not None and self._stream(self._process.stdin).closed:
+            return
         self._stream(self._process.stdin).close()
         self._process.wait(timeout=_PATIENCE_S)
         self._stream(self._process.stdout).close()

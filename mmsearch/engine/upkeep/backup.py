@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from mmsearch.engine.upkeep.backup_records import BackupRecord
 from mmsearch.engine.upkeep.findings import UpkeepListener
-from mmsearch.errors import CatalogueError
+from mmsearch.errors import CatalogueError, reason_of
 from mmsearch.runtime.whole_file import sync_folder, write_whole
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _made_folder(folder: Path) -> bool:
 
 
 def _unwritable(folder: Path, exc: OSError) -> CatalogueError:
-    reason = (exc.strerror or str(exc)).lower()
+    reason = reason_of(exc)
     return CatalogueError(
         f"backup {folder} cannot be written ({reason}): check the folder, and the space on its disk"
     )

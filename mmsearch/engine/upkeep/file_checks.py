@@ -19,7 +19,7 @@ from mmsearch.engine.upkeep.findings import (
     UpkeepListener,
     VerifyOptions,
 )
-from mmsearch.errors import MediaError
+from mmsearch.errors import MediaError, reason_of
 from mmsearch.media.digest import digest_file
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _finding_by_stat(media: MediaRecord) -> Finding | None:
     except (FileNotFoundError, NotADirectoryError):
         return _finding(media.path, "is not there", f"put it back, or {again} to forget it")
     except OSError as exc:
-        reason = (exc.strerror or str(exc)).lower()
+        reason = reason_of(exc)
         return _finding(media.path, f"cannot be looked up ({reason})", "check the drive")
     if (info.st_size, info.st_mtime_ns) == (media.size_bytes, media.mtime_ns):
         return None

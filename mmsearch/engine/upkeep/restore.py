@@ -23,7 +23,7 @@ from blake3 import blake3
 from mmsearch.engine.upkeep.backup import describe, read_record
 from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
 from mmsearch.engine.upkeep.findings import UpkeepListener
-from mmsearch.errors import CatalogueError
+from mmsearch.errors import CatalogueError, reason_of
 from mmsearch.runtime.at_work import at_work_on, is_abandoned
 from mmsearch.runtime.whole_file import sync_folder
 
@@ -51,7 +51,7 @@ def restore(path: Path, index: str, folder: Path, progress: UpkeepListener) -> R
             kept = _take_place(fresh, path)
     except OSError as exc:
         raise CatalogueError(
-            f"index {path.parent} cannot be restored ({(exc.strerror or str(exc)).lower()}): "
+            f"index {path.parent} cannot be restored ({reason_of(exc)}): "
             "check the folder, and the space on its disk"
         ) from exc
     if kept is not None:
@@ -87,7 +87,7 @@ def _copy_checked(
         reading = source.open("rb")
     except OSError as exc:
         raise CatalogueError(
-            f"{source} cannot be read ({(exc.strerror or str(exc)).lower()}): take another backup"
+            f"{source} cannot be read ({reason_of(exc)}): take another backup"
         ) from exc
     with reading, fresh.open("xb") as writing:
         while chunk := reading.read(_CHUNK_BYTES):
@@ -137,7 +137,7 @@ def _keep(path: Path) -> Path:
     except OSError as exc:
         point.rmdir()
         raise CatalogueError(
-            f"{path} cannot be kept as a restore point ({(exc.strerror or str(exc)).lower()}): "
+            f"{path} cannot be kept as a restore point ({reason_of(exc)}): "
             f"move {path.parent} away by hand, then restore"
         ) from exc
     return point

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mmsearch.errors import ConfigError
-from mmsearch.media.decode import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.training.settings import (
     Amp,

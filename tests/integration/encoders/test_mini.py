@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmsearch.encoders import EncoderOptions, load_dual_encoder
 from mmsearch.media.decode import decode
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.protocols import DualEncoder
 from mmsearch.types import Embeddings
 

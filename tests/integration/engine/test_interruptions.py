@@ -222,7 +222,7 @@ def test_files_that_leave_while_they_wait_are_no_failures(home: Path, photos: Pa
 def test_embeddings_are_those_of_the_files(home: Path, photos: Path) -> None:
     """After all the batching, each file's embedding is its own."""
     from mmsearch.media.decode import decode_file
-    from mmsearch.media.limits import DecodeLimits
+    from mmsearch.media.decode_limits import DecodeLimits
 
     _fill(photos, 30)
     result = None

@@ -15,8 +15,8 @@ import pytest
 
 from mmsearch.errors import MediaError
 from mmsearch.media import worker_link
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job
-from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.pictures import InlinePictures, PicturePool
 from mmsearch.media.worker_link import WorkerLink
 from mmsearch.types import InputSpec

@@ -15,8 +15,8 @@ import pytest
 
 from mmsearch.errors import MediaError
 from mmsearch.media import worker_link, worker_pool
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job
-from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.pool import DecodePool
 from mmsearch.media.worker_link import WAS_KILLED, WorkerLink
 from tests.integration.media.pool_runs import is_alive, jobs, linux_only, needs_signals, run
@@ -111,6 +111,15 @@ def test_a_file_that_hangs_its_worker_fails_alone(
     assert time.monotonic() - started < 30
 
 
+def poisonous(folder: Path, count: int) -> list[Path]:
+    """Good pictures of the name that `poison` waits for."""
+    files = [folder / str(number) / "poison.png" for number in range(count)]
+    for path in files:
+        path.parent.mkdir()
+        path.write_bytes(encoded(scene()))
+    return files
+
+
 @needs_signals
 def test_workers_that_crash_on_file_after_file_end_the_run_with_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -118,10 +127,7 @@ def test_workers_that_crash_on_file_after_file_end_the_run_with_one_clear_error(
     """A broken decoder must not start two workers a file for a hundred thousand files."""
     poison(monkeypatch, abort)
     monkeypatch.setattr(worker_pool, "CRASHES_IN_A_ROW", 2)
-    bad = [tmp_path / str(number) / "poison.png" for number in range(5)]
-    for path in bad:
-        path.parent.mkdir()
-        path.write_bytes(encoded(scene()))
+    bad = poisonous(tmp_path, 5)
     with DecodePool(spec(), LIMITS, workers=1) as pool:
         run_of_all = pool.decode(jobs(bad), 5)
         assert next(run_of_all).error == "the decoder crashed (SIGABRT)"
@@ -135,10 +141,7 @@ def test_an_answer_between_crashes_shows_that_the_files_are_to_blame(
 ) -> None:
     poison(monkeypatch, abort)
     monkeypatch.setattr(worker_pool, "CRASHES_IN_A_ROW", 2)
-    bad = [tmp_path / str(number) / "poison.png" for number in range(2)]
-    for path in bad:
-        path.parent.mkdir()
-        path.write_bytes(encoded(scene()))
+    bad = poisonous(tmp_path, 2)
     with DecodePool(spec(), LIMITS, workers=1) as pool:
         results = run(pool, [bad[0], pictures[0], bad[1], pictures[1]], look_ahead=1)
     assert [result.error is None for result in results] == [False, True, False, True]
@@ -165,7 +168,7 @@ def test_workers_that_cannot_start_are_one_clear_error(
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.pool import DecodeJob, DecodePool
 from mmsearch.types import InputSpec
 
@@ -247,7 +250,7 @@ def test_memory_that_runs_out_anywhere_in_a_worker_is_a_reason_not_a_crash() -> 
         from pathlib import Path
         from mmsearch.media import worker
         from mmsearch.media.frames import Job, WorkOrder
-        from mmsearch.media.limits import DecodeLimits
+        from mmsearch.media.decode_limits import DecodeLimits
 
         def digest(data):
             return bytearray(1 << 60)

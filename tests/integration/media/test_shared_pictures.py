@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmsearch.media.decode import decode, decode_reference
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.pool import DecodedFile, DecodeJob, DecodePool
 from mmsearch.media.scan import ScannedFile, ScanOptions, scan
 from mmsearch.types import InputSpec

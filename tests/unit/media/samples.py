@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.types import InputSpec, ResizeMode
 
 LIMITS = DecodeLimits(max_pixels=50_000_000, timeout_s=30.0, memory_mb=512)

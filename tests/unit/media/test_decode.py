@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from mmsearch.errors import MediaError
 from mmsearch.media import decode as decode_module
 from mmsearch.media.decode import decode, decode_file, decode_reference
-from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.types import InputSpec, ResizeMode
 from tests.unit.media.samples import LIMITS, difference, encoded, scene, spec
 

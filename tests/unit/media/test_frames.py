@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mmsearch.media import frames
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.frames import Job, Reply, WorkOrder
-from mmsearch.media.limits import DecodeLimits
 from mmsearch.types import InputSpec, MediaMetadata, ResizeMode
 
 TAKEN_AT = datetime(2020, 1, 2, 3, 4, 5)

@@ -13,7 +13,8 @@ from PIL import Image
 from mmsearch.errors import MediaError
 from mmsearch.media import reading as reading_module
 from mmsearch.media.decode import decode
-from mmsearch.media.limits import DecodeLimits, FileBytes, read_file, reasons
+from mmsearch.media.decode_limits import DecodeLimits
+from mmsearch.media.limits import FileBytes, read_file, reasons
 from tests.unit.media.samples import LIMITS, encoded, scene, spec
 
 

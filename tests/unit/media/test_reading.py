@@ -13,8 +13,9 @@ import pytest
 
 from mmsearch.errors import MediaError
 from mmsearch.media import reading as reading_module
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.digest import digest_bytes, digest_file, digest_with_stamp
-from mmsearch.media.limits import DecodeLimits, read_file
+from mmsearch.media.limits import read_file
 from mmsearch.media.reading import Stamp, is_about_reading, open_at_rest
 
 LIMITS = DecodeLimits()

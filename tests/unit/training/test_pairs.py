@@ -8,7 +8,7 @@ import pytest
 
 from mmsearch.datasets import CaptionData, CaptionedImage
 from mmsearch.errors import DatasetError
-from mmsearch.media.decode import DecodeLimits
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.training import TrainConfig
 from mmsearch.training.pairs import Pairs, choose_pairs, find_candidates
 from mmsearch.training.pictures import DecodeSettings, PictureStore
