@@ -6,11 +6,12 @@ Inputs that fail are written to `tests/fuzz/kept/TARGET/`, where plain test runs
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fuzz.places import folder
 from tests.fuzz.targets import KEPT, TARGETS, Target
 
 _MEMORY_MB = 2048
@@ -27,15 +28,23 @@ class Search:
 
 
 def main() -> None:
-    """Search until the time is over or an input fails; does not return."""
+    """Search until the time is over or an input fails; exit as the search did."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--corpus", type=Path, help="kept from one search to the next")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="mmsearch-corpus-") as scratch:
-        corpus = given.corpus or Path(scratch)
-        run(Search(TARGETS[given.target], given.minutes, corpus))
+    corpus = given.corpus or folder("corpus")
+    sys.exit(_in_child(Search(TARGETS[given.target], given.minutes, corpus)))
+
+
+def _in_child(search: Search) -> int:
+    """The exit code of a process that searches: it ends without cleaning up, which is done here."""
+    folder(search.target.name)  # made, and removed at the end, by this process
+    child = os.fork()
+    if child == 0:
+        run(search)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def run(search: Search) -> None:
@@ -59,7 +68,7 @@ def _arguments(search: Search, inputs: list[bytes]) -> list[str]:
         (search.corpus / f"seed-{number:04}").write_bytes(data)
     kept = KEPT / search.target.name
     kept.mkdir(parents=True, exist_ok=True)
-    words = search.corpus.parent / f"{search.corpus.name}.words"
+    words = folder("words") / search.target.name
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in search.target.words), "ascii")
     return [
         sys.argv[0],
