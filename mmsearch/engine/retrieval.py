@@ -9,11 +9,12 @@ as many would meet in a batch.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from mmsearch.engine.batching import Batcher
 from mmsearch.engine.paging import Gallery, Page, PageAsk, find_pages
 from mmsearch.engine.query_language import compose
 from mmsearch.engine.recent import Recent
-from mmsearch.errors import CatalogueError, QueryError
+from mmsearch.errors import CatalogueError, MmsearchError, QueryError, VectorIndexError
 from mmsearch.types import NO_FILTERS, Filters
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mmsearch.engine.request import QueryRequest
     from mmsearch.protocols import DualEncoder, VectorIndex
     from mmsearch.types import Embeddings, Ids, Space
+
+logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 
@@ -64,6 +67,19 @@ class Ask:
         return PageAsk(query, request.k, request.offset, request.min_score, self.own)
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What questions have in common that are searched together."""
+
+    filters: Filters
+    deep: bool
+    exact: bool
+
+
+_Groups: TypeAlias = dict[_Scope, list[tuple[int, PageAsk]]]
+"""Questions with their numbers, by what they have in common."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Found(Generic[Row]):
     """One page, and the query `(1, d)` it answers.
@@ -95,6 +111,7 @@ class Retriever(Generic[Row]):
         self._parts = parts
         self._loading = threading.Lock()
         self._index: VectorIndex | None = None
+        self._following = threading.Lock()
         self._allowed: Recent[tuple[int, Filters], Ids] = Recent(_FILTERS_REMEMBERED)
         self._batcher: Batcher[Ask, Found[Row]] = Batcher(self._answer, MOST_CALLS)
 
@@ -128,24 +145,37 @@ class Retriever(Generic[Row]):
     def _answer(self, asks: Sequence[Ask]) -> list[Found[Row] | Exception]:
         """The answers in the order of the questions, all from the same state."""
         queries = self._embed(asks)
-        index = self._opened()
         answers: dict[int, Found[Row] | Exception] = {}
-        groups: dict[tuple[Filters, bool], list[tuple[int, PageAsk]]] = {}
+        groups: _Groups = {}
         for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
             if isinstance(query, Exception):
                 answers[number] = query
             else:
                 wanted = ask.page(query)
-                group = groups.setdefault((ask.filters, wanted.depth > _SHALLOW), [])
-                group.append((number, wanted))
+                scope = _Scope(ask.filters, wanted.depth > _SHALLOW, ask.request.exact)
+                groups.setdefault(scope, []).append((number, wanted))
+        try:
+            answers.update(self._search(groups))
+        except VectorIndexError as exc:
+            # A damaged block is seen when it is first searched: catching up makes the index anew.
+            logger.warning("%s", exc)
+            answers.update(self._search(groups))
+        return [answers[number] for number in range(len(asks))]
+
+    def _search(self, groups: _Groups) -> dict[int, Found[Row]]:
+        """The answers of all groups by their questions' numbers, from the same state."""
+        index = self._opened()
+        if index.superseded:
+            self._follow()
+        answers: dict[int, Found[Row]] = {}
         with self._parts.catalogues.lease() as catalogue, catalogue.snapshot():
             index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
             if not len(index):
                 raise CatalogueError(self._parts.corpus.nothing)
-            for (filters, _), group in groups.items():
-                gallery = self._gallery(filters, index, catalogue)
+            for scope, group in groups.items():
+                gallery = self._gallery(scope, index, catalogue)
                 answers.update(_found(group, gallery, catalogue.generation))
-        return [answers[number] for number in range(len(asks))]
+        return answers
 
     def _embed(self, asks: Sequence[Ask]) -> list[Embeddings | QueryError]:
         """Each question as one embedding `(1, d)`, all texts encoded in one run."""
@@ -175,14 +205,31 @@ class Retriever(Generic[Row]):
                     self._index = self._parts.load_index(catalogue)
             return self._index
 
-    def _gallery(self, filters: Filters, index: VectorIndex, catalogue: Catalogue) -> Gallery[Row]:
-        """What the questions with these filters search."""
+    def _follow(self) -> None:
+        """Open the file that has replaced the one in use, while questions go on with that."""
+        if not self._following.acquire(blocking=False):
+            return
+
+        def load() -> None:
+            try:
+                with self._parts.catalogues.lease() as catalogue:
+                    self._index = self._parts.load_index(catalogue)
+            except MmsearchError as exc:
+                logger.info("the new vector file is not used: %s", exc)
+            finally:
+                self._following.release()
+
+        threading.Thread(target=load, name="vectors", daemon=True).start()
+
+    def _gallery(self, scope: _Scope, index: VectorIndex, catalogue: Catalogue) -> Gallery[Row]:
+        """What the questions of a scope search."""
+        filters = scope.filters
         allowed = None if filters == NO_FILTERS else self._ids(filters, catalogue)
 
         def rows(ids: Ids) -> dict[int, Row]:
             return self._parts.corpus.rows(catalogue, ids, filters)
 
-        return Gallery(index, allowed, rows)
+        return Gallery(index, allowed, rows, scope.exact)
 
     def _ids(self, filters: Filters, catalogue: Catalogue) -> Ids:
         """The ids that pass the filters."""

@@ -178,6 +178,7 @@ def status_json(status: LibraryStatus) -> Json:
                 "n_captions": one.n_captions,
                 "n_with_regions": one.n_with_regions,
                 "vectors_size_bytes": one.vectors_size_bytes,
+                "vectors": [asdict(file) for file in one.vectors],
             }
             for one in status.spaces
         ],
