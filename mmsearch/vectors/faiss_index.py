@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -186,7 +186,7 @@ class FaissIndex:
         if not (self._dirty or lacks):
             return False
         keeps = self._generation > 0 and not (self._replaces or replace or lacks)
-        if keeps and self._saved_generation() >= self._generation:
+        if keeps and (covered_generation(self._path) or 0) >= self._generation:
             self._dirty = False
             return False
         if lacks or self._base is None or self._is_to_merge(self._base):
@@ -213,11 +213,10 @@ class FaissIndex:
         """Whether all ids and codes fit the checksum they were saved with; reads everything."""
         if self._base is None:
             return True
-        try:
+        with suppress(VectorIndexError):
             self._base.check()
-        except VectorIndexError:
-            return False
-        return True
+            return True
+        return False
 
     def _load(self) -> bool:
         """Whether there is a file, which this index now is."""
@@ -256,10 +255,6 @@ class FaissIndex:
         drop_stale_recent(self._path, manifest)
         if len(rows) >= SMALL:
             self._load()
-
-    def _saved_generation(self) -> int:
-        generation = covered_generation(self._path)
-        return -1 if generation is None else generation  # whatever is there now, ours is better
 
     def _ready_to_change(self) -> bool:
         """Take a small base into memory, so that it can be changed; False when it is damaged."""
