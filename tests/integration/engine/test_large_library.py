@@ -25,6 +25,9 @@ def large(monkeypatch: pytest.MonkeyPatch, library: Library, photos: Path) -> Li
     monkeypatch.setattr("mmsearch.vectors.faiss_index.SMALL", 10)
     monkeypatch.setattr("mmsearch.vectors.base.FEW", 5)
     monkeypatch.setattr("mmsearch.vectors.base.REACH", 32)
+    monkeypatch.setattr("mmsearch.vectors.files.CHECKED_AT_ONCE", 0)
+    monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLES", 2)
+    monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLE_BYTES", 256)
     for colour in COLOURS:
         for size in SIZES:
             photo(photos / colour / f"{size}.png", colour, size=size)
@@ -66,10 +69,10 @@ def test_status_tells_how_it_is_searched(large: Library) -> None:
 def test_new_pictures_are_found_at_once_and_optimizing_takes_them_in(
     large: Library, photos: Path
 ) -> None:
-    before = large.answer(ask(large, k=60))
+    before = large.answer(ask(large, k=99))
     added = photo(photos / "red" / "new.png", "red", size=40)
     large.index(photos)
-    answer = large.answer(ask(large, k=60))
+    answer = large.answer(ask(large, k=99))
     assert len(answer.hits) == len(before.hits) + 1
     assert added in {hit.media.path for hit in answer.hits}
     [space] = large.status().spaces
@@ -78,20 +81,21 @@ def test_new_pictures_are_found_at_once_and_optimizing_takes_them_in(
     [space] = large.status().spaces
     assert (space.vectors[0].n_recent, space.vectors[0].n_rows) == (0, 61)
     assert large.optimize().rebuilt == ()
-    again = large.answer(ask(large, k=60))
+    again = large.answer(ask(large, k=99))
     assert [hit.media for hit in again.hits] == [hit.media for hit in answer.hits]
     assert large.verify().sound
 
 
-def test_a_block_that_was_damaged_is_rebuilt_before_it_is_searched(
-    monkeypatch: pytest.MonkeyPatch, large: Library, home: Path
+def test_a_damaged_block_is_seen_when_it_is_first_searched_and_made_anew(
+    large: Library, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mmsearch.vectors.files.CHECKED_AT_ONCE", 0)
-    truth = large.answer(ask(large, k=10, exact=True))
     [file] = home.rglob("*-image.faiss")
     data = bytearray(file.read_bytes())
     data[300] ^= 16
     file.unlink()
     file.write_bytes(data)
-    with_damage = large.answer(ask(large, k=10, exact=True))
-    assert [hit.media for hit in with_damage.hits] == [hit.media for hit in truth.hits]
+    answer = large.answer(ask(large, k=10, exact=True))
+    assert "does not fit its checksum" in caplog.text
+    assert {hit.media.path.parent.name for hit in answer.hits} == {"red"}
+    again = large.answer(ask(large, k=10, exact=True))
+    assert [hit.media for hit in again.hits] == [hit.media for hit in answer.hits]
