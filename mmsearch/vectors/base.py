@@ -119,18 +119,16 @@ class Base:
             selector = selector_of(len(self.rows), positions)
             breadth = min(_MOST_BREADTH, -(-len(self.rows) // max(1, len(positions))))
         parameters = lists.parameters(selector, breadth)
-        factor = lists.recipe.n_scored / REACH
+        refining = faiss.IndexRefineSearchParameters(  # keywords: see Lists.parameters
+            k_factor=lists.recipe.n_scored / REACH,  # type: ignore[call-arg]
+            base_index_params=parameters,
+        )
         with threads_for(len(queries)):
             if self._blocks.n_unchecked:
                 _, chosen = lists.index.search(queries, lists.recipe.n_scored, params=parameters)
                 self._blocks.check(np.unique(chosen[chosen >= 0]), self.rows.index.code_size)
-            scores, found = faiss.IndexRefine(lists.index, self.rows.index).search(
-                queries,
-                REACH,
-                params=faiss.IndexRefineSearchParameters(
-                    k_factor=factor, base_index_params=parameters
-                ),
-            )
+            refine = faiss.IndexRefine(lists.index, self.rows.index)
+            scores, found = refine.search(queries, REACH, params=refining)
         empty = found < 0
         scores[empty] = -np.inf
         near = in_order(np.where(empty, -1, self.rows.ids[found]), scores)

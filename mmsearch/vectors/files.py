@@ -177,7 +177,7 @@ def _map_rows(path: Path, manifest: Manifest) -> Rows:
 
 def _checked(path: Path, manifest: Manifest, rows: Rows) -> Loaded:
     """What the file holds, once what is searched without a look at its blocks is known as sound."""
-    file = path.open("rb")
+    file = path.open("rb", buffering=0)  # a check reads what is there now, not what was
     try:
         return _parts(path, file, manifest, rows)
     except BaseException:

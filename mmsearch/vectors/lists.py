@@ -66,7 +66,7 @@ class Lists:
             VectorIndexError: They are not of the recipe.
         """
         try:
-            index = faiss.read_index(faiss.PyCallbackIOReader(file.read, _IO_BYTES))
+            index = faiss.read_index(_reader(file))
             n_lists = faiss.extract_index_ivf(index).nlist
         except (RuntimeError, MemoryError) as exc:
             raise VectorIndexError(f"the lists cannot be read ({exc}): rebuild the index") from exc
@@ -76,7 +76,7 @@ class Lists:
 
     def write(self, file: BinaryIO) -> None:
         """Put the lists at this place of a file."""
-        faiss.write_index(self.index, faiss.PyCallbackIOWriter(file.write, _IO_BYTES))
+        faiss.write_index(self.index, _writer(file))
 
     def __len__(self) -> int:
         return int(self.index.ntotal)
@@ -86,7 +86,7 @@ class Lists:
         if not len(embeddings):
             return 0.0
         ivf = faiss.extract_index_ivf(self.index)
-        turned = self.index.chain.at(0).apply(embeddings)
+        turned = self._rotation().apply(embeddings)
         products, centres = ivf.quantizer.search(turned, 1)
         lengths = np.linalg.norm(ivf.quantizer.reconstruct_batch(centres[:, 0]), axis=1)
         return float(np.mean(1 - products[:, 0] / np.maximum(lengths, 1e-6)))
@@ -119,8 +119,30 @@ class Lists:
     ) -> faiss.SearchParametersPreTransform:
         """How to look into `breadth` times the recipe's lists, among the positions selected."""
         n_probed = min(self.recipe.n_lists, self.recipe.n_probed * breadth)
-        inner = faiss.SearchParametersIVF(nprobe=n_probed, sel=selector)
-        return faiss.SearchParametersPreTransform(index_params=inner)
+        # By keywords, which the stubs lack: so made, parameters keep what they point at alive.
+        inner = faiss.SearchParametersIVF(nprobe=n_probed, sel=selector)  # type: ignore[call-arg]
+        return faiss.SearchParametersPreTransform(index_params=inner)  # type: ignore[call-arg]
+
+    def _rotation(self) -> faiss.VectorTransform:
+        """What is done to an embedding before it is looked for in the lists."""
+        if not isinstance(self.index, faiss.IndexPreTransform):
+            raise VectorIndexError("the lists are without their rotation: rebuild the index")
+        chain = self.index.chain
+        return faiss.downcast_VectorTransform(chain.at(0))  # type: ignore[attr-defined]  # C++'s
+
+
+def _reader(file: BinaryIO) -> faiss.IOReader:
+    reader: faiss.IOReader = faiss.PyCallbackIOReader(  # type: ignore[attr-defined]  # not in stubs
+        file.read, _IO_BYTES
+    )
+    return reader
+
+
+def _writer(file: BinaryIO) -> faiss.IOWriter:
+    writer: faiss.IOWriter = faiss.PyCallbackIOWriter(  # type: ignore[attr-defined]  # not in stubs
+        file.write, _IO_BYTES
+    )
+    return writer
 
 
 def _sample(rows: Rows, count: int, seed: int) -> NDArray[np.float32]:
