@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from mmsearch.types import Filters as Filters
     from mmsearch.types import FolderCount as FolderCount
     from mmsearch.types import FormatCount as FormatCount
+    from mmsearch.types import HeldBack as HeldBack
     from mmsearch.types import Hit as Hit
     from mmsearch.types import IndexSummary as IndexSummary
     from mmsearch.types import InputSpec as InputSpec
@@ -153,6 +154,7 @@ _HOMES = {
             "Filters",
             "FolderCount",
             "FormatCount",
+            "HeldBack",
             "Hit",
             "IndexSummary",
             "InputSpec",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,8 @@ class Settings(BaseSettings):
     """Everything that can be set, frozen once read. Sizes and times name their unit.
 
     `reranker` is a directory with `reranker.json`; None = the one inside the model's directory.
+    `decode_memory_mb` and `max_megapixels` are what one picture may take, None = what this
+    machine's memory allows each of `decode_workers`.
     From `host` on it is `mmsearch serve` that reads them: `port` 0 takes a free one, and
     `rate_limit` is requests a second and client, 0 = no limit.
     """
@@ -41,20 +44,20 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     batch_size: int = Field(default=32, ge=1, le=4096)
     decode_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
-    decode_timeout_s: float = Field(default=60.0, gt=0)
-    decode_memory_mb: int = Field(default=1024, ge=128)
-    max_megapixels: float = Field(default=300.0, gt=0)
+    decode_timeout_s: float = Field(default=60.0, ge=0.1, le=86_400)
+    decode_memory_mb: int | None = Field(default=None, ge=128, le=1 << 20)
+    max_megapixels: float | None = Field(default=None, ge=0.01, le=1e6)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     token: SecretStr | None = Field(default=None, min_length=1)
-    rate_limit: float = Field(default=200.0, ge=0)
+    rate_limit: float = Field(default=200.0, ge=0, le=1e9)
     max_upload_mb: int = Field(default=64, ge=1, le=4096)
-    thumbnail_cache_mb: int = Field(default=1024, ge=0)
+    thumbnail_cache_mb: int = Field(default=1024, ge=0, le=1 << 30)
 
     @field_validator("home", "cache", "reranker")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+        return None if value is None else _expanded(value).absolute()
 
     @property
     def index_dir(self) -> Path:
@@ -85,6 +88,9 @@ def load_settings(**flags: object) -> Settings:
     unknown = _unknown_environment()
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]} in the environment: unset it")
+    broken = _broken_text(given)
+    if broken is not None:
+        raise ConfigError(f"setting '{broken}': not valid UTF-8 (from a flag or the environment)")
     try:
         return Settings(**given)  # type: ignore[arg-type]  # validated by pydantic
     except ValidationError as exc:
@@ -104,13 +110,40 @@ def _read_nearest_file(start: Path) -> dict[str, object]:
             continue
         try:
             values: dict[str, object] = tomllib.loads(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            for key in ("home", "cache", "reranker"):
+                if isinstance(value := values.get(key), str):
+                    values[key] = folder / _expanded(Path(value))
+        except (OSError, ValueError, RecursionError) as exc:
             raise ConfigError(f"{file} cannot be read ({exc}): correct or remove it") from exc
-        for key in ("home", "cache", "reranker"):
-            if isinstance(value := values.get(key), str):
-                values[key] = folder / Path(value).expanduser()
         return values
     return {}
+
+
+def _expanded(path: Path) -> Path:
+    """The path with `~` as the home that it stands for.
+
+    Raises:
+        ValueError: That user has no home, or no file can have such a name.
+    """
+    if "\0" in str(path):
+        raise ValueError("the path holds a zero byte")
+    try:
+        return path.expanduser()
+    except RuntimeError as exc:
+        raise ValueError(f"there is no home for '{path.parts[0]}'") from exc
+
+
+def _broken_text(given: Mapping[str, object]) -> str | None:
+    """The name of a setting whose text pydantic cannot take; a path that is one already may."""
+    variables = {f"MMSEARCH_{name}".upper() for name in Settings.model_fields}
+    found = {name: value for name, value in os.environ.items() if name.upper() in variables}
+    for name, value in {**found, **given}.items():
+        try:
+            if isinstance(value, str):
+                value.encode("utf-8")
+        except UnicodeEncodeError:
+            return name
+    return None
 
 
 def _unknown_environment() -> list[str]:

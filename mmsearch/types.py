@@ -253,8 +253,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Files that are gone and yet kept: `n_gone` of the `n_known` below `path`, over half."""
+
+    path: Path
+    n_gone: int
+    n_known: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSummary:
-    """What one indexing run did. Counts are files, except the two caption counts."""
+    """What one indexing run did. Counts are files, except the two caption counts.
+
+    Nothing was removed of the folders in `held_back`: see `IndexOptions.allow_mass_removal`.
+    """
 
     added: int = 0
     updated: int = 0
@@ -268,3 +280,4 @@ class IndexSummary:
     images_per_second: float = 0.0
     offline_roots: tuple[Path, ...] = ()
     interrupted: bool = False
+    held_back: tuple[HeldBack, ...] = ()

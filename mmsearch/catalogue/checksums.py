@@ -10,6 +10,13 @@ from mmsearch.catalogue.database import Database
 from mmsearch.errors import CatalogueError
 
 _FIRST_SCHEMA = 3
+_BLOBS = {
+    "image_embeddings": "embedding",
+    "caption_embeddings": "embedding",
+    "region_features": "codes",
+}
+"""The column of each table that is checked."""
+
 _UNKNOWN = -1
 """Stands for the checksum of a row in an older catalogue, which cannot be written and has none."""
 
@@ -23,6 +30,21 @@ def checked_columns(db: Database, blob: str) -> str:
     """SQL for the columns that `damaged` and `checked_blobs` read, beside `item_id`."""
     known = db.number("PRAGMA user_version") >= _FIRST_SCHEMA
     return f"{blob} AS blob, {'checksum' if known else _UNKNOWN} AS checksum"
+
+
+def n_damaged(raw: sqlite3.Connection) -> int:
+    """How many blobs of a catalogue do not fit their checksums; 0 where its schema has none."""
+    if raw.execute("PRAGMA user_version").fetchone()[0] < _FIRST_SCHEMA:
+        return 0
+    raw.create_function("crc32", 1, checksum_of, deterministic=True)
+    counts = [
+        raw.execute(
+            f"SELECT count(*) FROM {table} WHERE checksum IS NOT "  # noqa: S608 - fixed names
+            f"CASE typeof({column}) WHEN 'blob' THEN crc32({column}) END"
+        ).fetchone()[0]
+        for table, column in _BLOBS.items()
+    ]
+    return sum(counts)
 
 
 def damage_of(row: sqlite3.Row, size_bytes: int) -> str | None:

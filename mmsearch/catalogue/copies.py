@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmsearch.catalogue.database import Database, clear_errors, file_uri
+from mmsearch.catalogue.checksums import n_damaged
+from mmsearch.catalogue.clear_errors import clear_errors
+from mmsearch.catalogue.database import WITHOUT_LOCKS, Database, configured, file_uri
+from mmsearch.catalogue.integrity import problems_of
 from mmsearch.catalogue.schema_version import APPLICATION_ID, SCHEMA_VERSION
 from mmsearch.errors import CatalogueError
 
@@ -18,7 +22,11 @@ _PAGES_A_STEP = 2048
 
 @dataclass(frozen=True, slots=True)
 class CopyFacts:
-    """What a whole copy of a catalogue holds; `pictures` counts distinct ones, `files` all."""
+    """What a whole copy of a catalogue holds; `pictures` counts distinct ones, `files` all.
+
+    `damaged` are embeddings and region features that do not fit their checksums: a copy keeps
+    them as they are.
+    """
 
     schema: int
     generation: int
@@ -26,6 +34,7 @@ class CopyFacts:
     pictures: int
     captions: int
     embeddings: int
+    damaged: int
 
 
 def copy_database(database: Database, path: Path, on_pages: Callable[[int, int], None]) -> None:
@@ -61,14 +70,22 @@ def check_copy(path: Path) -> CopyFacts:
     uri = file_uri(path, "mode=ro&immutable=1")
     with clear_errors(path), closing(sqlite3.connect(uri, uri=True)) as raw:
         schema = _known_schema(raw, path)
-        problems = [str(row[0]) for row in raw.execute("PRAGMA integrity_check(1)")]
-        lost = raw.execute("PRAGMA foreign_key_check").fetchone()
-        if problems != ["ok"] or lost is not None:
-            what = (
-                problems[0].splitlines()[-1].strip() if problems != ["ok"] else "rows are missing"
-            )
+        problems = problems_of(lambda sql: raw.execute(sql).fetchall(), most=1)
+        if problems:
+            what = problems[-1]  # the first line may only name the database
             raise CatalogueError(f"catalogue {path} is damaged ({what}): choose another copy")
-        return CopyFacts(schema, *(int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS))
+        generation, files, pictures, captions, embeddings = (
+            int(raw.execute(sql).fetchone()[0]) for sql in _COUNTS
+        )
+        return CopyFacts(
+            schema=schema,
+            generation=generation,
+            files=files,
+            pictures=pictures,
+            captions=captions,
+            embeddings=embeddings,
+            damaged=n_damaged(raw),
+        )
 
 
 _COUNTS = (
@@ -99,10 +116,19 @@ def schema_of(path: Path) -> int:
     Raises:
         CatalogueError: Damaged, or of another program.
     """
-    # Another process's log is read too, where there is one; a file alone is taken as it is.
-    logged = path.with_name(f"{path.name}-wal").is_file()
-    uri = file_uri(path, "mode=ro" if logged else "mode=ro&immutable=1")
-    with clear_errors(path), closing(sqlite3.connect(uri, uri=True)) as raw:
+    with clear_errors(path), closing(_as_it_is(path)) as raw:
         if raw.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise CatalogueError(f"{path} is not a catalogue of mmsearch: move it away")
         return int(raw.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _as_it_is(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, and reads another process's log where there is one."""
+    if not path.with_name(f"{path.name}-wal").is_file():
+        return configured(file_uri(path, "mode=ro&immutable=1"))
+    try:
+        return configured(file_uri(path, "mode=ro"))
+    except sqlite3.OperationalError:
+        if os.name == "nt":
+            raise
+        return configured(file_uri(path, WITHOUT_LOCKS))

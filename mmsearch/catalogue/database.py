@@ -5,6 +5,7 @@ The same connection serves both: `read` is `sqlite3` alone, `write` wraps it in 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
+from mmsearch.catalogue.clear_errors import (
+    clear_errors,
+    decodable,
+    explained,
+    not_told,
+    size_of_catalogue,
+)
 from mmsearch.catalogue.schema_version import (
     APPLICATION_ID,
     OLDEST_READABLE,
     SCHEMA_VERSION,
 )
 from mmsearch.errors import CatalogueError
+from mmsearch.runtime.presence import look_up
+from mmsearch.runtime.whole_file import sync_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -25,20 +35,38 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 60.0
 SMALLEST_FILE_BYTES = 512
 
-_DAMAGED = ("not a database", "malformed", "corrupt", "Could not decode")
-"""What SQLite's messages say, and sqlite3's, where a file is damaged."""
+_NOT_READ_AROUND = frozenset(
+    (
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
+        *(sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ),
+    )
+)
+"""SQLite's codes where opening for reading is of no use: others write, or the disk fails."""
+
+WITHOUT_LOCKS = "mode=ro&vfs=unix-none"
+"""Opens a catalogue beside whose log nobody can make an index file; it is read by one alone."""
 
 SqlValue: TypeAlias = int | float | str | bytes | None
 
 
 class Database:
-    """An open catalogue file. Not to be used by two threads at once."""
+    """An open catalogue file. Not to be used by two threads at once.
 
-    def __init__(self, path: Path, raw: sqlite3.Connection, *, writable: bool) -> None:
+    `read_only` is why it cannot be written; None where it can.
+    """
+
+    def __init__(
+        self, path: Path, raw: sqlite3.Connection, *, read_only: sqlite3.Error | None = None
+    ) -> None:
         self.path = path
-        self.writable = writable
+        self.read_only = read_only
         self._raw = raw
         self._engine: Engine | None = None
+
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self.read_only is None
 
     def read(self, sql: str, parameters: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
         """All rows of a query; callers page large results, as no cursor stays open."""
@@ -68,8 +96,11 @@ class Database:
         Raises:
             CatalogueError: Read-only, damaged, or locked for longer than a minute.
         """
-        if not self.writable:
-            raise CatalogueError(f"catalogue {self.path} is read-only: check its permissions")
+        if self.read_only is not None:
+            raise CatalogueError(
+                f"catalogue {self.path} is read-only ({self.read_only}): "
+                "check the permissions of the file and its folder, and the disk"
+            )
         with clear_errors(self.path), self.engine().begin() as connection:
             # A deferred transaction could find at its first write that its snapshot is stale.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -89,6 +120,24 @@ class Database:
         """Move what the write-ahead log holds into the file."""
         if self.writable:
             self.read("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def sync(self) -> None:
+        """See that what was committed outlives a loss of power: commits alone are not flushed.
+
+        Raises:
+            CatalogueError: The disk fails.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            # SQLite's locks are on other files: closing this one lets none of them go.
+            sync_file(log)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            reason = (exc.strerror or str(exc)).lower()
+            raise CatalogueError(
+                f"catalogue {self.path} cannot be flushed to disk ({reason}): check the disk"
+            ) from exc
 
     def copy_pages(
         self, target: sqlite3.Connection, step: int, on_step: Callable[[int, int, int], None]
@@ -112,11 +161,12 @@ def open_database(path: Path, *, create: bool) -> Database:
     """
     if create:
         _make_folder(path)
-    elif not path.is_file():
+    size_bytes = size_of_catalogue(path)
+    if size_bytes is None and not create:
         raise CatalogueError(f"no catalogue at {path}: run `mmsearch index` first")
-    if path.is_file() and 0 < path.stat().st_size < SMALLEST_FILE_BYTES:
+    if size_bytes is not None and 0 < size_bytes < SMALLEST_FILE_BYTES:
         # SQLite would take so short a file for an empty one, and write over it.
-        raise _explained(sqlite3.DatabaseError("file is not a database"), path)
+        raise explained(sqlite3.DatabaseError("file is not a database"), path)
     database = _connect(path, create=create)
     try:
         _check_schema(database, create=create)
@@ -124,48 +174,6 @@ def open_database(path: Path, *, create: bool) -> Database:
         database.close()
         raise
     return database
-
-
-@contextmanager
-def clear_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one clear line: what, where, what to do."""
-    try:
-        with _decodable():
-            yield
-    except sqlite3.Error as exc:
-        raise _explained(exc, path) from exc
-    except Exception as exc:
-        # SQLAlchemy's errors carry the driver's; its module may well not be imported.
-        original = getattr(exc, "orig", None)
-        if isinstance(original, sqlite3.Error):
-            raise _explained(original, path) from exc
-        raise
-
-
-@contextmanager
-def _decodable() -> Iterator[None]:
-    """Turn an error message that sqlite3 cannot decode, as it quotes a damaged file, into one."""
-    try:
-        yield
-    except UnicodeDecodeError as exc:
-        raise sqlite3.DatabaseError("its schema is malformed") from exc
-
-
-def _explained(exc: sqlite3.Error, path: Path) -> CatalogueError:
-    reason = str(exc)
-    if "locked" in reason or "busy" in reason:
-        advice = "another process is writing to it: wait for it to end, then try again"
-    elif "readonly" in reason:
-        advice = "check the permissions of the file and its folder"
-    elif "full" in reason:
-        advice = "free some space, then try again"
-    elif any(word in reason for word in _DAMAGED):
-        advice = "it is damaged: restore a copy, or move it away and index again"
-    elif "no such table" in reason or "no such column" in reason:
-        advice = "it lacks a part of its schema: restore a copy, or move it away and index again"
-    else:
-        advice = "check the file, its folder and the disk"
-    return CatalogueError(f"catalogue {path}: {reason}; {advice}")
 
 
 def file_uri(path: Path, options: str) -> str:
@@ -186,22 +194,27 @@ def _connect(path: Path, *, create: bool) -> Database:
     """Connect for writing; failing that, for reading; failing that, as a file that never changes.
 
     In a folder that cannot be written, SQLite cannot make the log's index file, which even
-    readers need, unless a writer left one there or the file is declared immutable.
+    readers need, unless a writer left one there or the file is declared immutable. With a log
+    that a killed run left it may not be: then the index is made in memory, without any lock.
     """
     modes = ["mode=rwc" if create else "mode=rw", "mode=ro"]
     if not _has_log(path):
         modes.append("mode=ro&immutable=1")
+    elif os.name == "posix":
+        modes.append(WITHOUT_LOCKS)
     errors: list[sqlite3.Error] = []
     for mode in modes:
         try:
-            with _decodable():
+            with decodable():
                 raw = _unmoved(path, file_uri(path, mode))
-            return Database(path, raw, writable="rw" in mode)
+            return Database(path, raw, read_only=errors[0] if errors else None)
         except sqlite3.OperationalError as exc:
             errors.append(exc)
+            if exc.sqlite_errorcode in _NOT_READ_AROUND:
+                break
         except sqlite3.DatabaseError as exc:
-            raise _explained(exc, path) from exc
-    raise _explained(errors[0], path) from errors[0]
+            raise explained(exc, path) from exc
+    raise explained(errors[0], path) from errors[0]
 
 
 def _unmoved(path: Path, uri: str) -> sqlite3.Connection:
@@ -212,30 +225,37 @@ def _unmoved(path: Path, uri: str) -> sqlite3.Connection:
     """
     while True:
         before = _identity(path)
-        raw = _configured(uri)
+        raw = configured(uri)
         if before is not None and _identity(path) == before:
             return raw
         raw.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has the name, None when there is none.
+
+    Raises:
+        CatalogueError: It cannot be told.
+    """
     try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+        status = look_up(path)
+    except OSError as exc:
+        raise not_told(path, exc) from exc
+    return None if status is None else (status.st_dev, status.st_ino)
 
 
 def _has_log(path: Path) -> bool:
-    log = path.with_name(path.name + "-wal")
-    return log.is_file() and log.stat().st_size > 0
+    return bool(size_of_catalogue(path.with_name(path.name + "-wal")))
 
 
-def _configured(uri: str) -> sqlite3.Connection:
+def configured(uri: str) -> sqlite3.Connection:
+    """A connection that has read the file: an error comes here, not later."""
     raw = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
     try:
+        if uri.endswith(WITHOUT_LOCKS):
+            raw.execute("PRAGMA locking_mode = EXCLUSIVE")
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("PRAGMA synchronous = NORMAL")
         raw.execute("PRAGMA user_version").fetchone()  # the first true read of the file

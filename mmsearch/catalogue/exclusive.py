@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from mmsearch.catalogue.database import clear_errors, file_uri
+from mmsearch.catalogue.clear_errors import clear_errors
+from mmsearch.catalogue.database import file_uri
 from mmsearch.errors import CatalogueError
 
 _PATIENCE_S = 5.0

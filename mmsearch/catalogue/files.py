@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,10 +54,10 @@ class Files(Roots):
             after = rows[-1]["path"]
 
     def known_failures(self, root_id: int, under: bytes = b"") -> Iterator[KnownFailure]:
-        """Files of a root that failed, by path: unchanged, they need not be tried again."""
+        """Files of a root that failed, by path: unchanged, most need not be tried again."""
         low, high = folder_range(under)
         rows = self._db.read(
-            "SELECT path, size_bytes, mtime_ns FROM failures "
+            "SELECT path, size_bytes, mtime_ns, reason FROM failures "
             "WHERE root_id = ? AND path >= ? AND path < ? ORDER BY path",
             (root_id, low, high),
         )
@@ -99,6 +100,16 @@ class Files(Roots):
             (space.digest, projection.digest, space.digest),
         )
 
+    def pending_copies(self, content_id: int) -> list[PendingContent]:
+        """The files of a picture that are on line, each as a place to read it, oldest first."""
+        rows = self._db.read(
+            "SELECT m.content_id, m.root_id, m.path, r.path AS root, c.digest, "
+            "m.size_bytes, m.mtime_ns FROM contents c JOIN media m USING (content_id) "
+            "JOIN roots r USING (root_id) WHERE c.content_id = ? AND r.online ORDER BY m.media_id",
+            (content_id,),
+        )
+        return [_pending_content(row) for row in rows]
+
     def _pending(self, condition: str, parameters: tuple[str, ...]) -> Iterator[PendingContent]:
         """Pictures for which `condition` on contents `c` and roots `r` holds, in pages."""
         after = 0
@@ -109,16 +120,7 @@ class Files(Roots):
             "GROUP BY c.content_id ORDER BY c.content_id LIMIT ?",
             (after, *parameters, PAGE_LENGTH),
         ):
-            for row in rows:
-                yield PendingContent(
-                    content_id=row["content_id"],
-                    root_id=row["root_id"],
-                    relative=row["path"],
-                    path=path_below(row["root"], row["path"]),
-                    digest=row["digest"].hex(),
-                    size_bytes=row["size_bytes"],
-                    mtime_ns=row["mtime_ns"],
-                )
+            yield from map(_pending_content, rows)
             after = rows[-1]["content_id"]
 
     def apply(self, batch: CatalogueBatch) -> BatchResult:
@@ -170,3 +172,15 @@ class Files(Roots):
             removed = drop_scopes(connection, self._scopes(path) or [])
             drop_orphans(connection)
         return removed
+
+
+def _pending_content(row: sqlite3.Row) -> PendingContent:
+    return PendingContent(
+        content_id=row["content_id"],
+        root_id=row["root_id"],
+        relative=row["path"],
+        path=path_below(row["root"], row["path"]),
+        digest=row["digest"].hex(),
+        size_bytes=row["size_bytes"],
+        mtime_ns=row["mtime_ns"],
+    )

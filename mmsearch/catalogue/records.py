@@ -28,11 +28,12 @@ class KnownFile(NamedTuple):
 
 
 class KnownFailure(NamedTuple):
-    """A file that failed, as it was then: unchanged, it need not be tried again."""
+    """A file that failed, as it was then, and why."""
 
     relative: bytes
     size_bytes: int
     mtime_ns: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from mmsearch.catalogue.checksums import checked_columns, damage_of
 from mmsearch.catalogue.database import Database
 from mmsearch.catalogue.encoding import blob_bytes
 from mmsearch.catalogue.files import Files
+from mmsearch.catalogue.integrity import problems_of
 from mmsearch.catalogue.records import BlobPage, DamagedBlob, Lacking
 from mmsearch.catalogue.schema_version import SCHEMA_VERSION
 from mmsearch.catalogue.source import embedding_table
@@ -47,17 +48,7 @@ class Soundness(Files, Spaces):
         Every page, every row against the indexes that hold a copy of it, every foreign key, and
         the schema itself. Reads the whole file.
         """
-        rows = self._db.read("PRAGMA integrity_check")
-        lines = [line.strip() for row in rows for line in str(row[0]).splitlines()]
-        problems = [line for line in lines if line and line != "ok"]
-        if problems:
-            return problems
-        lost = self._db.read("PRAGMA foreign_key_check")
-        problems = [
-            f"row {row[1]} of {row[0]} belongs to a row of {row[2]} that is not there"
-            for row in lost
-        ]
-        return problems + _schema_problems(self._db)
+        return problems_of(self._db.read) or _schema_problems(self._db)
 
     def embedding_pages(self, space: Space, modality: Modality) -> Iterator[BlobPage]:
         """All embeddings of a space, looked through page by page, in the order of writing."""

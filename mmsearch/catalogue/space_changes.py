@@ -23,6 +23,19 @@ class SpaceChanges(Spaces):
         )
         return space_of(rows[0]) if rows else None
 
+    def added_in(self, space: Space) -> int | None:
+        """The generation in which a space was added, None where it is not here.
+
+        It is another one where the space was dropped and has come back. 0: of an older schema.
+        """
+        versioned = self._db.number("PRAGMA user_version") >= MODEL_CHANGES_SINCE
+        since = "since" if versioned else "0"
+        rows = self._db.read(
+            f"SELECT {since} FROM spaces WHERE digest = ?",  # noqa: S608 - fixed names
+            (space.digest,),
+        )
+        return int(rows[0][0]) if rows else None
+
     def set_default_space(self, key: str) -> None:
         """Make the space of this key the default, and the one before it the previous one.
 

@@ -59,6 +59,16 @@ class Catalogue(FacetCounts, Captions, Soundness, SpaceChanges, Closing):
         """Move what the write-ahead log holds into the file: the end of a run."""
         self._db.checkpoint()
 
+    def sync(self) -> None:
+        """See that what is committed outlives a loss of power.
+
+        Before anything is kept that counts on it, such as a vector file of its generation.
+
+        Raises:
+            CatalogueError: The disk fails.
+        """
+        self._db.sync()
+
     def copy_to(self, path: Path, on_pages: Callable[[int, int], None]) -> None:
         """Write one state of the catalogue to a new file, whatever others commit meanwhile.
 

@@ -90,10 +90,15 @@ def build() -> TyperGroup:
     return group
 
 
-def run(arguments: list[str]) -> int:
-    """The exit code of one run: 0 done, 1 error, 2 usage, 130 interrupted."""
+def run(arguments: list[str], kept: list[object] | None = None) -> int:
+    """The exit code of one run: 0 done, 1 error, 2 usage, 130 interrupted.
+
+    Into `kept` goes what the caller may hold until the process ends, see `Session`.
+    """
     try:
-        code = build().main(arguments or ["--help"], prog_name="mmsearch", standalone_mode=False)
+        code = build().main(
+            arguments or ["--help"], prog_name="mmsearch", standalone_mode=False, obj=kept
+        )
     except typer.TyperException as exc:
         return report(exc, debug=False)
     except SystemExit as exc:  # a shell asked for completions
@@ -140,5 +145,6 @@ def root(
 
     if quiet and verbose:
         raise typer.BadParameter("-q and -v contradict each other")
-    ctx.obj = Session(home, index, quiet=quiet, verbosity=verbose, debug=debug)
+    kept: list[object] = [] if ctx.obj is None else ctx.obj
+    ctx.obj = Session(home, index, quiet=quiet, verbosity=verbose, debug=debug, kept=kept)
     configure_logging(quiet=quiet, verbosity=verbose)

@@ -36,7 +36,8 @@ def command(session: Session, asked: BackupCommand) -> None:
     """Copy an index to a folder, while others search and index.
 
     The copy is of one moment and is checked. It holds all that an index knows: rows, captions,
-    embeddings. Pictures are not copied; vector files are made anew from it.
+    embeddings. Pictures are not copied; vector files are made anew from it. Embeddings that are
+    damaged already are kept as they are, with a warning.
     """
     from mmsearch.cli.json_shapes import backup_json
     from mmsearch.cli.output import write_json, write_note
@@ -49,6 +50,17 @@ def command(session: Session, asked: BackupCommand) -> None:
         write_json(backup_json(asked.folder, record))
     if not session.quiet:
         write_note(f"backed up {backup_text(record)} to {shown(asked.folder)}")
+    if record.damaged:
+        write_note(damage_text(record))
+
+
+def damage_text(record: BackupRecord) -> str:
+    """What to do about damage that a backup keeps."""
+    return (
+        f"mmsearch: warning: of the embeddings and region features, {record.damaged:,} damaged, "
+        "here and in the backup: 'mmsearch verify' names them, 'mmsearch repair' and then "
+        "'mmsearch index' make them anew"
+    )
 
 
 def backup_text(record: BackupRecord) -> str:

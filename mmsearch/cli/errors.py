@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -56,12 +57,25 @@ def _line(exc: BaseException) -> str:
             text = str(exc)
         case OSError() if exc.strerror:
             where = f": {os.fspath(exc.filename)!r}" if exc.filename else ""
-            text = f"{exc.strerror.lower()}{where}"
+            text = f"{exc.strerror.lower()}{where}; {_advice(exc)}"
         case MemoryError():
             text = "out of memory: try a smaller --batch-size or fewer --workers"
         case _:
             text = f"unexpected {type(exc).__name__}: {exc} (--debug shows where)"
     return " ".join(text.split())
+
+
+def _advice(exc: OSError) -> str:
+    """What to do about what the system refused."""
+    match exc.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "free some space, then try again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "check the permissions of the file and its folder"
+        case errno.EMFILE | errno.ENFILE:
+            return "too many files are open: end other programs, or raise the limit"
+        case _:
+            return "check the file, its folder and the disk"
 
 
 def _usage_line(exc: typer.TyperException) -> str:

@@ -107,10 +107,10 @@ def command(session: Session, asked: EvaluateCommand) -> None:
 
 def _measure(session: Session, asked: EvaluateCommand) -> EvaluationReport:
     """The report, with a live line while pictures are embedded."""
-    from mmsearch.cli.pictures import decode_limits
     from mmsearch.cli.progress import live_line
     from mmsearch.datasets import read_captions
     from mmsearch.evaluation import EvaluationOptions, evaluate
+    from mmsearch.media.decode_limits import limits_of
 
     settings = session.settings(
         model=asked.model,
@@ -124,7 +124,7 @@ def _measure(session: Session, asked: EvaluateCommand) -> EvaluationReport:
         split=asked.split,
         decode_workers=settings.decode_workers,
         batch_size=settings.batch_size,
-        limits=decode_limits(settings),
+        limits=limits_of(settings),
         limit=asked.limit,
     )
     with live_line(quiet=session.quiet) as line:

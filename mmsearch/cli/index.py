@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +16,17 @@ from mmsearch.cli.session import Session
 
 if TYPE_CHECKING:
     from mmsearch.engine.library import Library
-    from mmsearch.types import IndexSummary
+    from mmsearch.engine.records import IndexOptions
+    from mmsearch.types import HeldBack, IndexSummary
 
 EXAMPLES = (
     Example("mmsearch index photos", "index a folder and all below it"),
     Example("mmsearch index", "bring everything indexed so far up to date"),
     Example("mmsearch index photos --exclude '*.gif' --exclude drafts", "leave some files out"),
     Example("mmsearch index photos --captions captions.csv", "attach captions, searchable too"),
+    Example("mmsearch index photos --recheck", "trust no size and time: read all files again"),
     Example("mmsearch index photos --json --strict", "for scripts: counts; exit 1 on bad files"),
+    Example("mmsearch index --decode-memory-mb 4096", "read bigger pictures, too"),
 )
 
 
@@ -98,6 +103,46 @@ class IndexCommand:
             rich_help_panel="Speed and model",
         ),
     ] = None
+    recheck: Annotated[
+        bool,
+        typer.Option(
+            "--recheck", help="Read all files again; embed those whose bytes differ after all."
+        ),
+    ] = False
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Remove what is gone without asking, be it most of a folder."),
+    ] = False
+    decode_memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            metavar="MB",
+            help="Memory one picture may take; default: a share of this machine's.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    max_megapixels: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MP",
+            help="Pixels one picture may have, in millions; default: as its memory allows.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    decode_timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Seconds that decoding one picture may take; 60 if not given.",
+            rich_help_panel="Big pictures",
+        ),
+    ] = None
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Read files that failed before again, though unchanged."
+        ),
+    ] = False
     json: Annotated[
         bool, typer.Option("--json", help="Write the summary as one JSON object on stdout.")
     ] = False
@@ -108,16 +153,23 @@ class IndexCommand:
 def command(session: Session, asked: IndexCommand) -> None:
     """Index folders of pictures, or bring an index up to date.
 
-    Only new and changed files are read again. Ctrl-C keeps what was done; the next run goes on.
-    A missing folder is marked offline, not forgotten: 'mmsearch remove' forgets.
+    Only new and changed files are read again, and those that were over a limit which is higher
+    now. Ctrl-C keeps what was done; the next run goes on.
+    A missing folder is marked offline, not forgotten: 'mmsearch remove' forgets. Where more than
+    half of a folder's pictures are gone at once they are kept, unless you say --yes or are asked.
     """
     with session.library(
         model=asked.model,
         reranker=asked.reranker,
         batch_size=asked.batch_size,
         decode_workers=asked.workers,
+        decode_memory_mb=asked.decode_memory_mb,
+        max_megapixels=asked.max_megapixels,
+        decode_timeout_s=asked.decode_timeout_s,
     ) as library:
         summary = _run(session, asked, library)
+        if summary.held_back and not summary.interrupted:
+            summary = _ask_and_remove(session, asked, library, summary)
     _tell(session, asked, summary)
     if summary.interrupted:
         raise typer.Exit(130)
@@ -128,19 +180,73 @@ def command(session: Session, asked: IndexCommand) -> None:
 def _run(session: Session, asked: IndexCommand, library: Library) -> IndexSummary:
     """The summary of the run, watched on the terminal."""
     from mmsearch.cli.progress import IndexingProgress, live_line
-    from mmsearch.engine.records import IndexOptions
 
     paths: list[Path] = asked.paths
     if not paths and not asked.captions:
         paths = [root.path for root in library.status().roots]
-    options = IndexOptions(
+    with live_line(quiet=session.quiet) as line:
+        return library.index(paths, _options(asked), IndexingProgress(line))
+
+
+def _options(asked: IndexCommand) -> IndexOptions:
+    from mmsearch.engine.records import IndexOptions
+
+    return IndexOptions(
         captions=tuple(asked.captions),
         exclude=tuple(asked.exclude),
         include_hidden=asked.include_hidden,
         rerank_features=asked.rerank_features,
+        recheck=asked.recheck,
+        allow_mass_removal=asked.yes,
+        retry_failed=asked.retry_failed,
     )
+
+
+def _ask_and_remove(
+    session: Session, asked: IndexCommand, library: Library, summary: IndexSummary
+) -> IndexSummary:
+    """The summary, with what a person at the terminal wants removed after all.
+
+    Asked when all else is done: who walked away finds the rest indexed, and nothing lost. The
+    folders are looked at again: a drive may be back by the time of the answer.
+    """
+    from mmsearch.cli.progress import IndexingProgress, live_line
+
+    agreed = [held.path for held in summary.held_back if _is_agreed(held)]
+    if not agreed:
+        return summary
+    options = replace(_options(asked), captions=(), recheck=False, allow_mass_removal=True)
     with live_line(quiet=session.quiet) as line:
-        return library.index(paths, options, IndexingProgress(line))
+        again = library.index(agreed, options, IndexingProgress(line))
+    return joined(summary, again, agreed)
+
+
+def _is_agreed(held: HeldBack) -> bool:
+    """Whether somebody is there and says yes."""
+    from mmsearch.cli.wording import shown
+
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    gone = f"{held.n_gone:,} of {held.n_known:,} pictures below {shown(held.path)} are gone"
+    try:
+        return typer.confirm(f"{gone}. Remove them from the index?", err=True)
+    except typer.Abort:
+        return False  # what was done is still to be told
+
+
+def joined(first: IndexSummary, again: IndexSummary, paths: Sequence[Path]) -> IndexSummary:
+    """A run and a second one over some of its `paths` as one: what was done, what is so now."""
+    return replace(
+        first,
+        added=first.added + again.added,
+        updated=first.updated + again.updated,
+        moved=first.moved + again.moved,
+        removed=first.removed + again.removed,
+        seconds=first.seconds + again.seconds,
+        offline_roots=first.offline_roots + again.offline_roots,
+        interrupted=again.interrupted,
+        held_back=(*(h for h in first.held_back if h.path not in paths), *again.held_back),
+    )
 
 
 def _tell(session: Session, asked: IndexCommand, summary: IndexSummary) -> None:

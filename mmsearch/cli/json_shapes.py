@@ -56,6 +56,10 @@ def summary_json(summary: IndexSummary) -> Json:
         "captions_unmatched": summary.captions_unmatched,
         "offline_roots": [str(root) for root in summary.offline_roots],
         "interrupted": summary.interrupted,
+        "held_back": [
+            {"path": str(held.path), "gone": held.n_gone, "known": held.n_known}
+            for held in summary.held_back
+        ],
     }
 
 
@@ -79,6 +83,7 @@ def status_json(status: LibraryStatus) -> Json:
             {
                 **space_json(one.space),
                 "default": one.is_default,
+                "previous": one.is_previous,
                 "images": one.n_images,
                 "captions": one.n_captions,
                 "with_rerank_features": one.n_with_regions,
@@ -207,6 +212,7 @@ def backup_json(folder: Path, record: BackupRecord) -> Json:
         "contents": record.pictures,
         "captions": record.captions,
         "embeddings": record.embeddings,
+        "damaged": record.damaged,
         "size_bytes": record.size_bytes,
         "digest": record.digest,
     }

@@ -52,6 +52,10 @@ class IndexingProgress:
         """Count the files found so far."""
         self._line.show("looking for pictures", done=found, total=None)
 
+    def on_read(self, done: int, total: int) -> None:
+        """Move the bar of files that may be known already."""
+        self._line.show("comparing files", done, total)
+
     def on_model(self, name: str) -> None:
         """Say that a model is being loaded."""
         self._line.show(f"loading model {name}", done=0, total=None)

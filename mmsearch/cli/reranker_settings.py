@@ -27,8 +27,8 @@ def dual_data(session: Session, asked: TrainRerankerCommand) -> DualData:
     Raises:
         ConfigError: A setting is unknown or does not fit.
     """
-    from mmsearch.cli.pictures import decode_limits
     from mmsearch.config import DEFAULT_MODEL
+    from mmsearch.media.decode_limits import limits_of
 
     settings = session.settings(model=asked.model, decode_workers=asked.workers)
     return DualData(
@@ -45,7 +45,7 @@ def dual_data(session: Session, asked: TrainRerankerCommand) -> DualData:
         restval=asked.restval,
         seed=asked.seed,
         decode_workers=settings.decode_workers,
-        limits=decode_limits(settings),
+        limits=limits_of(settings),
     )
 
 

@@ -43,6 +43,7 @@ def command(session: Session, asked: RestoreCommand) -> None:
     All of the backup is checked first. Nobody else may have the index open meanwhile: stop
     'mmsearch serve'. To undo it, restore the restore point, the folder that is named at the end.
     """
+    from mmsearch.cli.backup import damage_text
     from mmsearch.cli.json_shapes import restore_json
     from mmsearch.cli.output import write_json, write_note
     from mmsearch.cli.progress import UpkeepProgress, live_line
@@ -57,6 +58,8 @@ def command(session: Session, asked: RestoreCommand) -> None:
         write_json(restore_json(asked.folder, report))
     if not session.quiet:
         write_note(restore_text(report))
+    if report.backup.damaged:
+        write_note(damage_text(report.backup))
 
 
 def restore_text(report: RestoreReport) -> str:

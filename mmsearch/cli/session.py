@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The options that all commands share."""
+    """The options that all commands share.
+
+    `kept` holds the libraries that were opened, closed ones too: their compiled models take a tenth
+    of a second to take apart, which a process that is about to end can do without.
+    """
 
     home: Path | None = None
     index: str | None = None
     quiet: bool = False
     verbosity: int = 0
     debug: bool = False
+    kept: list[object] = field(default_factory=list, repr=False)
 
     def settings(self, **flags: object) -> Settings:
         """Settings with the flags of this run on top; None = not given.
@@ -39,4 +44,6 @@ class Session:
         """
         from mmsearch.engine.factory import open_library
 
-        return open_library(self.settings(**flags))
+        library = open_library(self.settings(**flags))
+        self.kept.append(library)
+        return library

@@ -94,6 +94,8 @@ def status_lines(status: LibraryStatus) -> list[str]:
         if one.n_with_regions:
             counts = f"{counts}, {one.n_with_regions:,} with rerank features"
         usual = ", default" if one.is_default else ""
+        if one.is_previous:
+            usual = ", previous: 'mmsearch migrate --rollback' goes back to it"
         size = size_text(one.vectors_size_bytes)
         lines.append(f"model     {one.space.name}  ({counts}, {size}{usual})")
         lines.extend(f"search    {_search_text(file)}" for file in one.vectors if not file.exact)

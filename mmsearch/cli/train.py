@@ -148,8 +148,8 @@ def train_config(session: Session, asked: TrainCommand) -> TrainConfig:
     Raises:
         ConfigError: A setting is unknown or does not fit.
     """
-    from mmsearch.cli.pictures import decode_limits
     from mmsearch.config import DEFAULT_MODEL
+    from mmsearch.media.decode_limits import limits_of
 
     settings = session.settings(model=asked.model, decode_workers=asked.workers)
     elsewhere = {"model", "workers", "json", "amp", "augment"}
@@ -163,5 +163,5 @@ def train_config(session: Session, asked: TrainCommand) -> TrainConfig:
         cache_dir=settings.cache,
         device=settings.device,
         decode_workers=settings.decode_workers,
-        limits=decode_limits(settings),
+        limits=limits_of(settings),
     )

@@ -60,7 +60,9 @@ def _tell(before: JobShape, job: JobShape, progress: ProgressListener) -> None:
     counts = (job.done, job.total, job.failed)
     if counts == (before.done, before.total, before.failed):
         return
-    if job.stage == "captions":
+    if job.stage == "read":
+        progress.on_read(job.done, job.total)
+    elif job.stage == "captions":
         progress.on_captions(job.done, job.total)
     elif job.stage == "pictures":
         progress.on_progress(*counts)

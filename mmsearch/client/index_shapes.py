@@ -38,6 +38,7 @@ class SpaceCounts(SpaceShape):
     n_images: int
     n_captions: int
     n_with_regions: int
+    is_previous: bool = False
     vectors_size_bytes: int
     vectors: tuple[VectorFileStatus, ...] = ()
 
@@ -51,6 +52,7 @@ class SpaceCounts(SpaceShape):
             vectors_size_bytes=self.vectors_size_bytes,
             n_with_regions=self.n_with_regions,
             vectors=self.vectors,
+            is_previous=self.is_previous,
         )
 
 

@@ -178,6 +178,9 @@ class RemoteLibrary(Closing):
         self,
         paths: Sequence[Path | str] | Path | str = (),
         progress: ProgressListener | None = None,
+        *,
+        recheck: bool = False,
+        allow_mass_removal: bool = False,
     ) -> IndexSummary:
         """Have the server bring its index to what is on its disk below `paths`.
 
@@ -186,13 +189,20 @@ class RemoteLibrary(Closing):
         Args:
             paths: Folders or files at or below a folder that is indexed there; empty: all.
             progress: Told what happens, in the calling thread.
+            recheck: As in `IndexOptions`.
+            allow_mass_removal: Likewise.
 
         Raises:
             QueryError, ModelError, SpaceMismatchError: As `Library.index`.
             RemoteError: As `query`; or a path lies elsewhere, or a job is running.
         """
         named = [paths] if isinstance(paths, str | Path) else list(paths)
-        body = {"paths": [os.fspath(path) for path in named]} if named else {}
+        asked: dict[str, object] = {
+            "paths": [os.fspath(path) for path in named],
+            "recheck": recheck,
+            "allow_mass_removal": allow_mass_removal,
+        }
+        body = {name: value for name, value in asked.items() if value}
         job = self._wire.post("/jobs", body, index_shapes.JobShape)
         return follow(self._wire, job, progress or SilentProgress())
 

@@ -21,7 +21,10 @@ def read(text: str, builder: CaptionBuilder) -> None:
     """Add every row; a blank file cell makes a free caption. Line numbers count from 1."""
     delimiter = _find_delimiter(text) or ","
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = next(row for row in rows if row)
+    try:
+        header = next((row for row in rows if row), [])
+    except csv.Error as exc:
+        raise DatasetError(f"{builder.name}: the first line is malformed ({exc})") from exc
     columns = find_columns(header)
     if columns is None:
         raise DatasetError(f"{builder.name}: the first line names no caption column")

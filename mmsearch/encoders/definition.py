@@ -32,6 +32,10 @@ TEXT_FILES = (
 DEFAULT_CONTEXT_LENGTH = 77
 DEFAULT_IMAGE_SIZE = 224
 
+_LARGEST_SIDE = 16_384
+_LARGEST = 1 << 24
+"""More dimensions or tokens than any model has."""
+
 Rgb: TypeAlias = tuple[float, float, float]
 Json: TypeAlias = Mapping[str, object]
 
@@ -96,7 +100,7 @@ def read_definition(directory: Path) -> ModelDefinition:
         mean=_rgb(preprocess, "mean", _OPENAI_MEAN, directory),
         std=_rgb(preprocess, "std", _OPENAI_STD, directory),
         text=_text_definition(text, directory),
-        canonical=canonical_json(config),
+        canonical=_canonical(config, directory),
     )
 
 
@@ -108,7 +112,7 @@ def read_json(path: Path) -> Json:
     """
     try:
         value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path} cannot be read ({exc}): give a complete model directory") from exc
     if not _is_object(value):
         raise ModelError(f"{path} holds no JSON object: give a complete model directory")
@@ -127,6 +131,13 @@ def canonical_json(config: Json) -> str:
     return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
 
+def _canonical(config: Json, directory: Path) -> str:
+    try:
+        return canonical_json(config)
+    except RecursionError as exc:
+        raise _malformed(directory, "model_cfg") from exc
+
+
 _PLACES = frozenset({"hf_model_name", "hf_tokenizer_name"})
 
 
@@ -134,20 +145,20 @@ def _input_spec(vision: Json, preprocess: Json, directory: Path) -> InputSpec:
     """The picture that the image tower wants."""
     size = vision.get("image_size", DEFAULT_IMAGE_SIZE)
     height, width = size if isinstance(size, list) and len(size) == 2 else (size, size)
-    if not (isinstance(height, int) and isinstance(width, int)):
+    if not (_is_integer(height, 1, _LARGEST_SIDE) and _is_integer(width, 1, _LARGEST_SIDE)):
         raise _malformed(directory, "image_size")
     mode = preprocess.get("resize_mode") or "shortest"
-    if mode not in _RESIZE_MODES:
+    if not isinstance(mode, str) or mode not in _RESIZE_MODES:
         raise _malformed(directory, "resize_mode")
     # open_clip reads every other name, "random" too, as bicubic.
     bilinear = preprocess.get("interpolation") == "bilinear"
     fill = preprocess.get("fill_color", 0)
-    if not isinstance(fill, int):
+    if not _is_integer(fill, 0, 255):
         raise _malformed(directory, "fill_color")
     return InputSpec(
         height=height,
         width=width,
-        resize_mode=_RESIZE_MODES[str(mode)],
+        resize_mode=_RESIZE_MODES[mode],
         interpolation="bilinear" if bilinear else "bicubic",
         fill=(fill, fill, fill),
     )
@@ -174,12 +185,13 @@ def _text_definition(text: Json, directory: Path) -> TextDefinition:
 def _rgb(preprocess: Json, key: str, default: Rgb, directory: Path) -> Rgb:
     """Three numbers, or one for all three channels."""
     value = preprocess.get(key) or default
-    if isinstance(value, (int, float)):
-        return (float(value),) * 3
-    if isinstance(value, (list, tuple)) and len(value) == 3:
-        red, green, blue = (float(part) for part in value)
-        return red, green, blue
-    raise _malformed(directory, key)
+    parts = value if isinstance(value, (list, tuple)) else (value,) * 3
+    if len(parts) != 3 or not all(_is_number(part) for part in parts):
+        raise _malformed(directory, key)
+    red, green, blue = (float(part) for part in parts)
+    if key == "std" and min(red, green, blue) <= 0:
+        raise _malformed(directory, key)
+    return red, green, blue
 
 
 def _object(config: Json, key: str, directory: Path) -> Json:
@@ -191,9 +203,21 @@ def _object(config: Json, key: str, directory: Path) -> Json:
 
 def _integer(config: Json, key: str, directory: Path, default: int | None = None) -> int:
     value = config.get(key, default)
-    if not isinstance(value, int) or value < 1:
+    if not _is_integer(value, 1, _LARGEST):
         raise _malformed(directory, key)
     return value
+
+
+def _is_integer(value: object, lowest: int, highest: int) -> TypeGuard[int]:
+    """Whether `value` is a whole number in this range; JSON's true is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether `value` is a number that is neither boundless nor absurd."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return -_LARGEST <= value <= _LARGEST  # false for NaN
 
 
 def _is_object(value: object) -> TypeGuard[Json]:

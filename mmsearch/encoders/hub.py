@@ -12,6 +12,9 @@ from mmsearch.encoders.definition import CONFIG_FILE, WEIGHTS_FILE, Json
 from mmsearch.encoders.sources import HUB_PREFIX
 from mmsearch.errors import ModelError
 from mmsearch.runtime.quiet import quiet_libraries
+from mmsearch.runtime.weights_file import check_weights
+
+_SAFE = ".safetensors"
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +73,43 @@ def _known_pair(name: str) -> tuple[str, str]:
     return architecture, tag
 
 
+def _fetch_weights(architecture: str, tag: str | None) -> Path:
+    """The safetensors file of a model; no other file of weights is ever downloaded or read.
+
+    Raises:
+        ModelError: It has none, or it cannot be had here.
+    """
+    from open_clip import pretrained
+    from open_clip.constants import HF_WEIGHTS_NAME
+
+    config = pretrained.get_pretrained_cfg(architecture, tag) if tag else {}
+    where = str(config.get("hf_hub", "")) if tag else f"{architecture.removeprefix(HUB_PREFIX)}/"
+    if config.get("file"):
+        file = Path(config["file"])
+    elif where:
+        repository, _, name = where.rpartition("/")
+        named = bool(name) and name != HF_WEIGHTS_NAME
+        safe = Path(name).with_suffix(_SAFE).name if named else WEIGHTS_FILE
+        try:
+            file = Path(pretrained.download_pretrained_from_hf(repository, filename=safe))
+        except FileNotFoundError as exc:
+            line = " ".join(str(exc).split())[:200]
+            raise ModelError(
+                f"{safe} of {repository} cannot be downloaded here ({line}): connect to the "
+                "internet, or give a directory in open_clip's format; where there are pickles "
+                "only, which can run code when they are read, take another model"
+            ) from exc
+    else:
+        file = Path(str(config.get("url", "")))
+    if file.suffix != _SAFE:
+        raise ModelError(
+            f"the weights of '{architecture}/{tag}' ({file.name}) are a pickle, which can run code "
+            "when it is read: take a model with safetensors weights"
+        )
+    check_weights(file)
+    return file
+
+
 def _choice(tags: list[str]) -> str:
     """The first few of `tags` as words."""
     return " or ".join(tags[:5]) + (" …" if len(tags) > 5 else "")
@@ -82,10 +122,16 @@ def _fetch(architecture: str, tag: str | None, out: Path) -> None:
 
     from mmsearch.encoders.model_directory import write_model_directory
 
+    weights = _fetch_weights(architecture, tag)
+    tag_config = get_pretrained_cfg(architecture, tag) if tag else {}
     # Weights trained with QuickGELU in an architecture without would silently embed wrongly.
-    quick_gelu = bool(tag and get_pretrained_cfg(architecture, tag).get("quick_gelu", False))
+    quick_gelu = bool(tag_config.get("quick_gelu", False))
     model = open_clip.create_model(
-        architecture, pretrained=tag, force_quick_gelu=quick_gelu, require_pretrained=True
+        architecture,
+        pretrained=str(weights) if tag else None,  # of a repository it takes the same file
+        force_quick_gelu=quick_gelu,
+        force_preprocess_cfg=tag_config,
+        require_pretrained=True,
     )
     tokenizer = open_clip.get_tokenizer(architecture)
     model_config = dict(cast("Json", open_clip.get_model_config(architecture)))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mmsearch.encoders.definition import CONFIG_FILE, WEIGHTS_FILE
 from mmsearch.errors import ModelError
+from mmsearch.runtime.weights_file import check_weights
 
 SHIPPED = "mini"
 HUB_PREFIX = "hf-hub:"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +62,5 @@ def _checked(directory: Path) -> Path:
             f"{directory} is no model: {CONFIG_FILE} is missing; "
             "give a directory in open_clip's format, or see 'mmsearch models'"
         )
-    if (directory / WEIGHTS_FILE).is_file():
-        return directory
-    pickles = sorted(path.name for pattern in _PICKLES for path in directory.glob(pattern))
-    if pickles:
-        raise ModelError(
-            f"{directory / pickles[0]} is a pickle, which can run code when it is read: "
-            f"convert it to {WEIGHTS_FILE} with safetensors"
-        )
-    raise ModelError(f"{directory} holds no weights: put {WEIGHTS_FILE} beside {CONFIG_FILE}")
+    check_weights(directory / WEIGHTS_FILE)
+    return directory

@@ -31,8 +31,14 @@ class Catalogues:
         return self._path
 
     def exists(self) -> bool:
-        """Whether there is a catalogue file."""
-        return self._path.is_file()
+        """Whether there is a catalogue file.
+
+        Raises:
+            CatalogueError: The disk does not tell.
+        """
+        from mmsearch.catalogue.clear_errors import size_of_catalogue
+
+        return size_of_catalogue(self._path) is not None
 
     @contextmanager
     def lease(self, *, create: bool = False) -> Iterator[Catalogue]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ class Need(Enum):
     """Known and unchanged, but without an embedding in the space of this run."""
     REGIONS = auto()
     """Embedded too, but without region features of this run's projection."""
+    RECHECK = auto()
+    """As before by size and time; its bytes are to be looked at all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class PendingFile:
 class ScopeDiff:
     """What a scope has that the catalogue lacks, and the reverse.
 
-    `failed` counts files that failed before and have not changed since. `resolved` are recorded
-    failures whose file is gone. `problems` are places that could not be looked into: what is
-    known below them is in neither `pending` nor `vanished`.
+    `failed` counts files that failed before and are not tried again. `resolved` are recorded
+    failures whose file is gone. `problems` are places that could not be looked into: what is known
+    below them is in neither `pending` nor `vanished`. `n_known` files were known before.
     """
 
     scope: Scope
@@ -56,6 +58,7 @@ class ScopeDiff:
     resolved: tuple[bytes, ...]
     problems: tuple[ScanProblem, ...]
     n_scanned: int
+    n_known: int
 
 
 def diff_scope(
@@ -63,45 +66,74 @@ def diff_scope(
     scanned: Iterable[ScannedFile | ScanProblem],
     known: Mapping[bytes, KnownFile],
     failures: Mapping[bytes, KnownFailure],
+    is_final: Callable[[KnownFailure], bool],
+    *,
+    recheck: bool = False,
 ) -> ScopeDiff:
-    """The difference; `known` and `failures` are by root-relative path, below the scope only."""
-    unchanged = failed = 0
-    pending: list[PendingFile] = []
-    problems: list[ScanProblem] = []
-    seen: set[bytes] = set()
+    """The difference; `known` and `failures` are by root-relative path, below the scope only.
+
+    `is_final` says whether a failed file that has not changed since is left alone. With `recheck`
+    no file is taken for unchanged by its size and time.
+    """
+    sorting = _Sorting(scope, known, failures, is_final, recheck)
     for item in scanned:
         if isinstance(item, ScanProblem):
-            problems.append(item)
-            continue
-        relative = scope.relative(item.relative)
-        seen.add(relative)
-        row, failure = known.get(relative), failures.get(relative)
-        if failure is not None and _is_as_before(item, failure):
-            failed += 1
-        elif row is not None and _is_as_before(item, row):
-            unchanged += 1
+            sorting.problems.append(item)
         else:
-            pending.append(_pending(scope.root_id, relative, item, row))
+            sorting.take(item)
+    problems = _that_matter(sorting.problems, scope, [*known, *failures])
     unknown_below = {scope.relative(problem.relative) for problem in problems}
+    seen = sorting.seen
     return ScopeDiff(
         scope=scope,
-        unchanged=unchanged,
-        failed=failed,
-        pending=tuple(pending),
+        unchanged=sorting.unchanged,
+        failed=sorting.failed,
+        pending=tuple(sorting.pending),
         vanished=tuple(
             row for relative, row in known.items() if _is_gone(relative, seen, unknown_below)
         ),
         resolved=tuple(rel for rel in failures if _is_gone(rel, seen, unknown_below)),
         problems=tuple(problems),
         n_scanned=len(seen),
+        n_known=len(known),
     )
+
+
+@dataclass(slots=True)
+class _Sorting:
+    """What was found in a scope so far, by what is to be done about it."""
+
+    scope: Scope
+    known: Mapping[bytes, KnownFile]
+    failures: Mapping[bytes, KnownFailure]
+    is_final: Callable[[KnownFailure], bool]
+    recheck: bool
+    unchanged: int = 0
+    failed: int = 0
+    pending: list[PendingFile] = field(default_factory=list)
+    problems: list[ScanProblem] = field(default_factory=list)
+    seen: set[bytes] = field(default_factory=set)
+
+    def take(self, file: ScannedFile) -> None:
+        """Sort in a file."""
+        relative = self.scope.relative(file.relative)
+        self.seen.add(relative)
+        row, failure = self.known.get(relative), self.failures.get(relative)
+        if self.recheck:
+            self.pending.append(_pending(self.scope.root_id, relative, file, row))
+        elif failure is not None and _is_as_before(file, failure) and self.is_final(failure):
+            self.failed += 1
+        elif failure is None and _is_as_before(file, row):
+            self.unchanged += 1
+        else:
+            self.pending.append(_pending(self.scope.root_id, relative, file, row))
 
 
 def _pending(
     root_id: int, relative: bytes, file: ScannedFile, row: KnownFile | None
 ) -> PendingFile:
     return PendingFile(
-        need=Need.NEW if row is None else Need.CHANGED,
+        need=_need(file, row),
         root_id=root_id,
         relative=relative,
         path=file.path,
@@ -111,8 +143,27 @@ def _pending(
     )
 
 
-def _is_as_before(file: ScannedFile, before: KnownFile | KnownFailure) -> bool:
+def _need(file: ScannedFile, row: KnownFile | None) -> Need:
+    if row is None:
+        return Need.NEW
+    return Need.RECHECK if _is_as_before(file, row) else Need.CHANGED
+
+
+def _is_as_before(file: ScannedFile, before: KnownFile | KnownFailure | None) -> bool:
+    if before is None:
+        return False
     return file.size_bytes == before.size_bytes and file.mtime_ns == before.mtime_ns
+
+
+def _that_matter(
+    problems: Sequence[ScanProblem], scope: Scope, known: Iterable[bytes]
+) -> list[ScanProblem]:
+    """The problems that may hide pictures: by their name, or because some are known there."""
+    unlikely = {scope.relative(one.relative) for one in problems if not one.is_likely}
+    if not unlikely:
+        return list(problems)
+    hiding = {place for relative in known for place in _places_above(relative) if place in unlikely}
+    return [one for one in problems if one.is_likely or scope.relative(one.relative) in hiding]
 
 
 def _is_gone(relative: bytes, seen: set[bytes], unknown_below: set[bytes]) -> bool:
@@ -121,6 +172,10 @@ def _is_gone(relative: bytes, seen: set[bytes], unknown_below: set[bytes]) -> bo
         return False
     if not unknown_below:
         return True
+    return not any(place in unknown_below for place in _places_above(relative))
+
+
+def _places_above(relative: bytes) -> Iterator[bytes]:
+    """The root, each folder on the way, and the path itself."""
     parts = relative.split(b"/")
-    above = (b"/".join(parts[:n]) for n in range(len(parts) + 1))
-    return not any(place in unknown_below for place in above)
+    return (b"/".join(parts[:n]) for n in range(len(parts) + 1))

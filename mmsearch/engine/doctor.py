@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 PACKAGES = ("numpy", "openvino", "torch", "open-clip-torch", "pillow", "pillow-heif", "sqlalchemy")
 LOW_BYTES, TOO_LOW_BYTES = 2 * 10**9, 10**8
+_MOST_SHARE = 0.75
+"""Of the memory that decode workers may take together before the doctor says something."""
 _TOLERANCE = 1e-3
 
 
@@ -59,6 +61,7 @@ def diagnose(settings: Settings, models: Models | None = None) -> Iterator[Diagn
         ("processor", _processor),
         ("gpu", _gpu),
         ("formats", _formats),
+        ("limits", lambda: _limits(settings)),
         ("home", lambda: _place("home", settings.home, "--home or MMSEARCH_HOME")),
         ("cache", lambda: _place("cache", settings.cache, "MMSEARCH_CACHE")),
         ("model", lambda: _model(settings, models)),
@@ -138,6 +141,23 @@ def _formats() -> Iterator[Diagnosis]:
             yield Diagnosis("formats", Level.PROBLEM, f"{name}: {exc}", advice)
         else:
             yield Diagnosis("formats", Level.OK, f"{name} can be decoded")
+
+
+def _limits(settings: Settings) -> Iterator[Diagnosis]:
+    """What one picture may take, and whether the workers together may take too much."""
+    from mmsearch.media.decode_limits import limits_of
+    from mmsearch.media.machine import memory_bytes
+
+    limits, workers, memory = limits_of(settings), settings.decode_workers, memory_bytes()
+    says = (
+        f"a picture may take {limits.memory_mb:,} MB (decode_memory_mb), "
+        f"{limits.max_pixels / 1e6:,.6g} megapixels (max_megapixels) and {limits.timeout_s:g} s "
+        f"(decode_timeout_s), for {workers} at a time (decode_workers) "
+        f"on {memory / 1e9:,.1f} GB of memory"
+    )
+    crowded = (limits.memory_mb << 20) * workers > memory * _MOST_SHARE
+    advice = "big pictures may exhaust it: set fewer decode_workers" if crowded else ""
+    yield Diagnosis("limits", Level.NOTE if crowded else Level.OK, says, advice)
 
 
 def _place(subject: str, folder: Path, setting: str) -> Iterator[Diagnosis]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +24,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mmsearch.catalogue import Catalogue
+    from mmsearch.catalogue import Catalogue, KnownFailure
     from mmsearch.config import Settings
     from mmsearch.engine.embedding_run import EmbeddingRun, RunEncoder
     from mmsearch.engine.indexer import Indexer
     from mmsearch.engine.model_choice import Models
     from mmsearch.engine.pipeline import BatchSink
     from mmsearch.engine.progress import ProgressListener
+    from mmsearch.engine.records import IndexOptions
     from mmsearch.engine.reranker_models import Rerankers
     from mmsearch.engine.upkeep.model_change import Migration
     from mmsearch.engine.upkeep.model_records import MigrationOptions, RollbackReport
-    from mmsearch.media.limits import DecodeLimits
+    from mmsearch.media.decode_limits import DecodeLimits
     from mmsearch.media.pictures import PictureReader
     from mmsearch.protocols import RegionEncoder
     from mmsearch.rerank_types import RegionProjection
@@ -122,18 +124,13 @@ class Factory:
         )
 
     @contextmanager
-    def indexer(
-        self, progress: ProgressListener, *, rerank_features: bool | None = None
-    ) -> Iterator[Indexer]:
-        """An indexer in the space that the settings ask for, which is registered.
-
-        `rerank_features`: whether pictures get their region features; None: if they are of use.
-        """
+    def indexer(self, progress: ProgressListener, options: IndexOptions) -> Iterator[Indexer]:
+        """An indexer in the space that the settings ask for, which is registered."""
         from mmsearch.engine.indexer import Indexer, IndexerParts
 
         # The models first: a misspelt name is not to leave an empty index behind.
         space = self._space_to_index()
-        projection = self.rerankers.projection_to_index(space, wanted=rerank_features)
+        projection = self.rerankers.projection_to_index(space, wanted=options.rerank_features)
         with self.catalogues.lease(create=True) as catalogue:
             replaces_default = becomes_default(catalogue, space)
             catalogue.add_space(space)
@@ -147,6 +144,7 @@ class Factory:
                 embed=run.embed,
                 load=run.load,
                 save_vectors=lambda: self._save_vectors(catalogue, space),
+                is_final=lambda failure: not options.retry_failed and self._holds(failure),
                 progress=progress,
             )
             yield Indexer(parts)
@@ -196,24 +194,28 @@ class Factory:
             return self._facets.get_or_make(catalogue.generation, catalogue.facets)
 
     def close(self) -> None:
-        """Close the catalogue and the worker processes, and drop what is kept."""
+        """Close the catalogue and the worker processes, and forget what was read of the index.
+
+        Models belong to no catalogue and stay, for the next question or as long as the library.
+        """
         for pictures in self._pictures.clear():
             pictures.close()
         self.catalogues.close()
         self.questions.clear()
-        self.rerankers.clear()
-        self._encoders.clear()
         self._facets = Recent(1)  # a restored catalogue counts its generations from an older one
 
-    @property
+    @cached_property
     def _limits(self) -> DecodeLimits:
-        from mmsearch.media.limits import DecodeLimits
+        from mmsearch.media.decode_limits import limits_of
 
-        return DecodeLimits(
-            max_pixels=int(self.settings.max_megapixels * 1e6),
-            timeout_s=self.settings.decode_timeout_s,
-            memory_mb=self.settings.decode_memory_mb,
-        )
+        return limits_of(self.settings)
+
+    def _holds(self, failure: KnownFailure) -> bool:
+        """Whether a file that failed would surely fail again within the limits of now."""
+        from mmsearch.media.reading import is_about_reading
+        from mmsearch.media.refusals import is_lifted
+
+        return not (is_about_reading(failure.reason) or is_lifted(failure.reason, self._limits))
 
     def _save_vectors(self, catalogue: Catalogue, space: Space) -> None:
         """Bring the vector files of a space up to the catalogue, and that into its file."""

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.catalogue import Catalogue, CatalogueBatch, FileEntry
 from mmsearch.engine.captions import FileLookup, add_captions, embed_captions
-from mmsearch.engine.diff import PendingFile, ScopeDiff
-from mmsearch.engine.incomplete import file_of, incomplete_contents
+from mmsearch.engine.diff import Need, PendingFile, ScopeDiff
+from mmsearch.engine.incomplete import file_to_read, incomplete_contents
+from mmsearch.engine.mass_removal import held_back_text, is_mass_removal
 from mmsearch.engine.moves import settle_known
 from mmsearch.engine.scopes import Absent, Scope, find_scopes
-from mmsearch.engine.survey import Survey, known_files, survey
+from mmsearch.engine.survey import Survey, SurveyOptions, known_files, survey
 from mmsearch.engine.tally import Tally
-from mmsearch.media.digest import digest_file
+from mmsearch.media.digest import digest_with_stamp
+from mmsearch.types import HeldBack
 
 if TYPE_CHECKING:
-    from mmsearch.catalogue import KnownFile
+    from mmsearch.catalogue import KnownFailure, KnownFile
     from mmsearch.datasets import CaptionData
     from mmsearch.engine.progress import ProgressListener
-    from mmsearch.media.scan import ScanOptions
     from mmsearch.protocols import DualEncoder
     from mmsearch.rerank_types import RegionProjection
     from mmsearch.types import IndexSummary, Space
@@ -43,7 +44,8 @@ class IndexerParts:
 
     `projection` gives the region features that pictures are to have, None: they need none.
     `embed` decodes, embeds and commits files; `load` gives the encoder; `save_vectors` brings
-    the vector files up to the catalogue.
+    the vector files up to the catalogue. `is_final` says whether a file that failed is left alone
+    until it changes.
     """
 
     catalogue: Catalogue
@@ -52,7 +54,16 @@ class IndexerParts:
     embed: Callable[[Sequence[PendingFile], Tally], None]
     load: Callable[[], DualEncoder]
     save_vectors: Callable[[], None]
+    is_final: Callable[[KnownFailure], bool]
     progress: ProgressListener
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run looks, and whether it removes most of a folder without being asked to."""
+
+    survey: SurveyOptions = field(default_factory=SurveyOptions)
+    allow_mass_removal: bool = False
 
 
 class Indexer:
@@ -67,7 +78,7 @@ class Indexer:
     def run(
         self,
         paths: Sequence[Path | str],
-        options: ScanOptions,
+        options: RunOptions,
         captions: Sequence[CaptionData] = (),
     ) -> IndexSummary:
         """What was done; Ctrl-C ends the run early and keeps all that was committed.
@@ -88,26 +99,27 @@ class Indexer:
         self._parts.save_vectors()
         return self._tally.summary(time.perf_counter() - started)
 
-    def _index_files(self, paths: Sequence[Path | str], options: ScanOptions) -> None:
+    def _index_files(self, paths: Sequence[Path | str], options: RunOptions) -> None:
+        parts = self._parts
         scopes = find_scopes(self._catalogue, paths)
         for path in scopes.refused:
-            self._parts.progress.on_warning(f"{path} is not a picture file: left out")
-        seen = survey(self._catalogue, scopes.present, options, self._parts.progress)
+            parts.progress.on_warning(f"{path} is not a picture file: left out")
+        present = scopes.present
+        seen = survey(self._catalogue, present, options.survey, parts.is_final, parts.progress)
         for absent in (*scopes.absent, *seen.absent):
             self._keep_absent(absent)
         for diff in seen.diffs:
             self._count_known(diff)
         vanished = self._settle_and_embed(seen.diffs)
-        self._remove(seen, {file.media_id for file in vanished})
+        self._remove(seen, {file.media_id for file in vanished}, options)
 
     def _keep_absent(self, absent: Absent) -> None:
         """Say that a place is missing; mark its roots offline."""
         for root_id in absent.root_ids:
             self._catalogue.set_online(root_id, online=False)
         self._tally.offline_roots.append(absent.path)
-        what = "is empty (not mounted?)" if absent.is_empty else "is not there"
         self._parts.progress.on_warning(
-            f"{absent.path} {what}: its pictures are kept; "
+            f"{absent.path} {absent.why}: its pictures are kept; "
             f"'mmsearch remove {absent.path}' would delete them from the index"
         )
 
@@ -123,10 +135,16 @@ class Indexer:
         """Record and embed all that is new or changed; the rows left without a file."""
         pending = [file for diff in diffs for file in diff.pending]
         vanished = [file for diff in diffs for file in diff.vanished]
-        settled = settle_known(self._catalogue, pending, vanished, digest_file)
+        on_read = self._parts.progress.on_read
+        settled = settle_known(self._catalogue, pending, vanished, digest_with_stamp, on_read)
         missing = self._record(settled.entries)
         pending = [*settled.to_decode, *missing]
-        pending += self._incomplete(diffs, pending)
+        recorded = {
+            (file.root_id, file.relative)
+            for file, _ in settled.entries
+            if file.need is not Need.RECHECK
+        }
+        pending += self._incomplete(diffs, pending, recorded)
         if pending:
             self._parts.embed(pending, self._tally)
         return settled.vanished
@@ -148,27 +166,36 @@ class Indexer:
         return missing
 
     def _incomplete(
-        self, diffs: Sequence[ScopeDiff], pending: Sequence[PendingFile]
+        self,
+        diffs: Sequence[ScopeDiff],
+        pending: Sequence[PendingFile],
+        recorded: Collection[tuple[int, bytes]],
     ) -> list[PendingFile]:
-        """Known pictures, anywhere, that lack something of this space and that did not fail."""
+        """Known pictures, anywhere, that lack something of this space and did not fail for good.
+
+        The files `recorded` in this run as new or changed are counted already.
+        """
         contents = list(incomplete_contents(self._catalogue, self._space, self._parts.projection))
         if not contents:
             return []
         skipped = {(file.root_id, file.relative) for file in pending}
         for root_id in {content.root_id for _, content in contents}:
             failures = self._catalogue.known_failures(root_id)
-            skipped |= {(root_id, failure.relative) for failure in failures}
+            final = filter(self._parts.is_final, failures)
+            skipped |= {(root_id, failure.relative) for failure in final}
         scopes = [diff.scope for diff in diffs]
         files: list[PendingFile] = []
         for need, content in contents:
-            if (content.root_id, content.relative) in skipped:
+            file = file_to_read(self._catalogue, need, content, skipped)
+            if file is None:
                 continue
-            file = file_of(need, content)
+            if (file.root_id, file.relative) in recorded:
+                file = replace(file, need=Need.NEW)
             files.append(file)
             self._tally.unchanged -= any(_holds(scope, file) for scope in scopes)
         return files
 
-    def _remove(self, seen: Survey, vanished: set[int]) -> None:
+    def _remove(self, seen: Survey, vanished: set[int], options: RunOptions) -> None:
         """Drop rows whose file left and failures of files that are gone."""
         for diff in seen.diffs:
             of_scope = {file.media_id for file in diff.vanished} & vanished
@@ -184,7 +211,15 @@ class Indexer:
             of_scope &= {
                 row.media_id for row in current if places.get(row.media_id) == row.relative
             }
-            self._apply_removals(diff, sorted(of_scope))
+            if is_mass_removal(len(of_scope), diff.n_known) and not options.allow_mass_removal:
+                self._hold_back(HeldBack(diff.scope.path, len(of_scope), diff.n_known))
+            else:
+                self._apply_removals(diff, sorted(of_scope))
+
+    def _hold_back(self, held: HeldBack) -> None:
+        """Say that a folder lost most of its pictures; they stay as those of a missing drive do."""
+        self._tally.held_back.append(held)
+        self._parts.progress.on_warning(held_back_text(held))
 
     def _apply_removals(self, diff: ScopeDiff, media_ids: Sequence[int]) -> None:
         batch = CatalogueBatch(diff.scope.root_id, resolved=diff.resolved)

@@ -16,8 +16,9 @@ from mmsearch.engine.progress import ProgressListener
 class InterruptibleProgress:
     """A listener that passes everything on, and raises a waiting Ctrl-C when work is at rest.
 
-    Used as a context: inside it the first Ctrl-C waits for the next `on_scan`, `on_progress` or
-    `on_captions`, which the indexer calls between transactions; a second one strikes at once.
+    Used as a context: inside it the first Ctrl-C waits for the next `on_scan`, `on_read`,
+    `on_progress` or `on_captions`, which the indexer calls between transactions; a second one
+    strikes at once.
     Where Ctrl-C has another meaning already, or outside the main thread, nothing changes.
     """
 
@@ -46,6 +47,11 @@ class InterruptibleProgress:
     def on_scan(self, found: int) -> None:
         """Pass on; a safe point."""
         self._listener.on_scan(found)
+        self._check()
+
+    def on_read(self, done: int, total: int) -> None:
+        """Pass on; a safe point."""
+        self._listener.on_read(done, total)
         self._check()
 
     def on_model(self, name: str) -> None:

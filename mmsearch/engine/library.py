@@ -53,12 +53,13 @@ class Library(Upkeep, Closing):
         """Bring the index to what is on disk below `paths`; it is made if there is none.
 
         Unchanged files cost a stat. A bad file is recorded with its reason and counted. Rows of
-        a folder that is missing stay. Ctrl-C keeps what was done: the summary says
+        a folder that is missing stay; so do, unless `options` allow it, those of more than half of
+        a folder that are gone at once. Ctrl-C keeps what was done: the summary says
         `interrupted`, and the next run goes on.
 
         Args:
             paths: Folders or picture files. May be empty where `options` names caption files.
-            options: What to leave out, and caption files to attach.
+            options: What to leave out, caption files to attach, what may be removed.
             progress: Told what happens, in the calling thread.
 
         Raises:
@@ -68,7 +69,9 @@ class Library(Upkeep, Closing):
             SpaceMismatchError: The weights of the index's model have changed.
         """
         from mmsearch.engine.captions import read_caption_files
+        from mmsearch.engine.indexer import RunOptions
         from mmsearch.engine.scopes import check_paths
+        from mmsearch.engine.survey import SurveyOptions
         from mmsearch.media.scan import ScanOptions
 
         named = [paths] if isinstance(paths, str | Path) else list(paths)
@@ -77,12 +80,12 @@ class Library(Upkeep, Closing):
         captions = read_caption_files(options.captions)
         if not self._factory.catalogues.exists():
             check_paths(named)
-        scan_options = ScanOptions(options.exclude, options.include_hidden)
+        how = SurveyOptions(ScanOptions(options.exclude, options.include_hidden), options.recheck)
         with (
             InterruptibleProgress(progress or SilentProgress()) as watched,
-            self._factory.indexer(watched, rerank_features=options.rerank_features) as indexer,
+            self._factory.indexer(watched, options) as indexer,
         ):
-            return indexer.run(named, scan_options, captions)
+            return indexer.run(named, RunOptions(how, options.allow_mass_removal), captions)
 
     def query(self, text: str | None = None, **options: Unpack[QueryOptions]) -> list[Hit]:
         """The pictures nearest to a text, a picture, or both, best first.

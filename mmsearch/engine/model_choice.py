@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 Encoder = TypeVar("Encoder", bound="DualEncoder")
 
 
+class SpaceLeftError(Exception):
+    """Another space is the one to ask by now. Not for users: the question is asked again there."""
+
+
 class Models(Protocol):
     """Where models come from, by name."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from mmsearch.errors import MediaError
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import FileEntry, KnownFile
+    from mmsearch.media.digest import FileDigest
 
 _CHUNK = 256
 
@@ -40,42 +41,57 @@ class Settled:
     vanished: tuple[KnownFile, ...]
 
 
+def _ignore(done: int, total: int) -> None:
+    """Nobody listens."""
+
+
 def settle_known(
     contents: KnownContents,
     pending: Sequence[PendingFile],
     vanished: Sequence[KnownFile],
-    digest: Callable[[Path], str],
+    digest: Callable[[Path], FileDigest],
+    on_read: Callable[[int, int], None] = _ignore,
 ) -> Settled:
     """Parts `pending` into what is settled by digest alone and what must be decoded.
 
     Only files of a size that some known content has are read: the others cannot be known.
+    `on_read` is told now and then how many of how many were read.
     """
     sizes = contents.known_sizes() if pending else set()
     lost = _LostRows(vanished)
     entries: list[tuple[PendingFile, FileEntry]] = []
     to_decode = [file for file in pending if file.size_bytes not in sizes]
     candidates = [file for file in pending if file.size_bytes in sizes]
-    for file, found in _digests(candidates, digest):
-        content_id = None if found is None else contents.find_content(found)
-        if found is None or content_id is None:
+    for number, (file, found) in enumerate(_digests(candidates, digest), start=1):
+        content_id = None if found is None else contents.find_content(found.digest)
+        if found is None:
             to_decode.append(file)
+        elif content_id is None:
+            to_decode.append(_changed(file))
         else:
             moved_from = lost.take(content_id, file) if file.need is Need.NEW else None
-            entries.append((file, entry_of(file, found, moved_from)))
+            entries.append((file, _entry_of(file, found, moved_from)))
+        if number % _CHUNK == 0 or number == len(candidates):
+            on_read(number, len(candidates))
     return Settled(tuple(entries), tuple(to_decode), lost.left())
 
 
-def entry_of(file: PendingFile, digest: str, moved_from: int | None = None) -> FileEntry:
-    """The entry of a file whose content is known."""
+def _entry_of(file: PendingFile, found: FileDigest, moved_from: int | None) -> FileEntry:
+    """The entry of a file whose content is known, stamped as it was when it was read."""
     from mmsearch.catalogue import FileEntry
 
     return FileEntry(
         relative=file.relative,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        digest=digest,
+        size_bytes=found.stamp.size_bytes,
+        mtime_ns=found.stamp.mtime_ns,
+        digest=found.digest,
         moved_from=moved_from,
     )
+
+
+def _changed(file: PendingFile) -> PendingFile:
+    """The file; where it looked as before, it is now known to have other bytes."""
+    return replace(file, need=Need.CHANGED) if file.need is Need.RECHECK else file
 
 
 class _LostRows:
@@ -104,11 +120,11 @@ class _LostRows:
 
 
 def _digests(
-    files: Sequence[PendingFile], digest: Callable[[Path], str]
-) -> Iterable[tuple[PendingFile, str | None]]:
+    files: Sequence[PendingFile], digest: Callable[[Path], FileDigest]
+) -> Iterable[tuple[PendingFile, FileDigest | None]]:
     """Each file with its digest, None where it cannot be read; in order, read in threads."""
 
-    def attempt(file: PendingFile) -> str | None:
+    def attempt(file: PendingFile) -> FileDigest | None:
         try:
             return digest(file.path)
         except MediaError:

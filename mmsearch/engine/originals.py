@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.engine.scopes import real_path
 from mmsearch.engine.status import media_by_id
 from mmsearch.errors import MediaError
+from mmsearch.runtime.presence import folder_is_there, look_up
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
@@ -29,14 +30,19 @@ def original_path(catalogue: Catalogue, media_id: int) -> Path:
     media = media_by_id(catalogue, media_id)
     roots = [root.path for root in catalogue.roots()]
     own = next((root for root in roots if media.path.is_relative_to(root)), None)
-    if own is None or not own.is_dir():
+    if own is None or not folder_is_there(own):
         raise MediaError(f"{media.path} is offline: its folder is not there now")
     real = real_path(media.path)
-    if not os.path.lexists(real):
+    try:
+        info = look_up(real)
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        raise MediaError(f"{media.path} cannot be read: {reason}") from exc
+    if info is None:
         raise MediaError(f"{media.path} is gone: index its folder again")
     if not any(real.is_relative_to(real_path(root)) for root in roots):
         raise MediaError(f"{media.path} is a link out of the indexed folders: index {real.parent}")
-    if not real.is_file():
+    if not stat.S_ISREG(info.st_mode):
         raise MediaError(f"{media.path} is no file any more: index its folder again")
     return real
 

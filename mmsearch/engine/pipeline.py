@@ -205,7 +205,8 @@ def _root_batches(
                 continue
             if decoded.pixels is None:
                 failures.append(_failure(file, decoded))
-                if file.need is Need.CHANGED and file.media_id is not None:
+                changed = file.need is Need.CHANGED and not decoded.is_unread
+                if changed and file.media_id is not None:
                     removals.append(file.media_id)  # its old bytes are gone
                 continue
             entries.append(_entry(file, decoded, encoded, row_of.get(index)))
@@ -245,13 +246,17 @@ def _entry(
 
 
 def _failure(file: PendingFile, decoded: DecodedFile) -> FailureEntry:
-    """The failure, stamped with the stat of the scan: a later change is seen against that."""
+    """The failure, stamped with the stat of the bytes that failed: a later change shows there.
+
+    Of a file that could not even be read the stat of the scan is all there is.
+    """
     from mmsearch.catalogue import FailureEntry
 
+    was_read = bool(decoded.digest)
     return FailureEntry(
         relative=file.relative,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
+        size_bytes=decoded.size_bytes if was_read else file.size_bytes,
+        mtime_ns=decoded.mtime_ns if was_read else file.mtime_ns,
         reason=decoded.error or "unreadable",
     )
 

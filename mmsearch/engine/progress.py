@@ -11,6 +11,9 @@ class ProgressListener(Protocol):
     def on_scan(self, found: int) -> None:
         """`found` files seen so far."""
 
+    def on_read(self, done: int, total: int) -> None:
+        """`done` of the `total` files whose bytes may be known already are read."""
+
     def on_model(self, name: str) -> None:
         """Model `name` is about to be loaded; the first time it may be exported."""
 
@@ -28,6 +31,9 @@ class SilentProgress:
     """A listener that does nothing; subclass it to watch only some events."""
 
     def on_scan(self, found: int) -> None:
+        """Ignore."""
+
+    def on_read(self, done: int, total: int) -> None:
         """Ignore."""
 
     def on_model(self, name: str) -> None:

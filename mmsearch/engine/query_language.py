@@ -63,9 +63,11 @@ def compose(embeddings: Embeddings, weights: Sequence[float]) -> Embeddings:
     """
     import numpy as np
 
-    total = np.asarray(weights, dtype=np.float32) @ embeddings
+    shares = np.asarray(weights, dtype=np.float64)
+    shares /= np.abs(shares).max()  # else weights that float32 cannot hold are infinite, or none
+    total = shares.astype(np.float32) @ embeddings
     norm = float(np.linalg.norm(total))
-    if not norm > _CANCELLED * sum(abs(weight) for weight in weights):
+    if not norm > _CANCELLED * float(np.abs(shares).sum()):
         raise QueryError("the terms of the query cancel each other out: change a weight")
     composed: Embeddings = (total / norm)[np.newaxis].astype(np.float32)
     return composed

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from mmsearch.engine.model_choice import space_to_query
+from mmsearch.engine.model_choice import SpaceLeftError, space_to_query
 from mmsearch.engine.once import Once
-from mmsearch.engine.request import PreparedPicture
 from mmsearch.errors import MmsearchError
 
 if TYPE_CHECKING:
@@ -58,23 +57,27 @@ class Questions:
     def ask(
         self, work: Callable[[Searcher], Result], request: QueryRequest | None = None
     ) -> Result:
-        """What `work` finds with the searcher of a request, if its space stayed the one to ask.
+        """What `work` finds with the searcher of a request, in the space that is the one to ask.
 
-        Where another one became the default meanwhile it is asked again: an answer would be of a
-        generation that it is not of, and an error may come of the old space being dropped.
+        That is looked at in the very state that the answer is from: where it is another one by
+        then, the question is asked again. So it is where the space was dropped meanwhile, though
+        it may have come back, and where an error may come of a change.
         """
-        prepared = None if request is None else request.image
-        digest = prepared.space_digest if isinstance(prepared, PreparedPicture) else None
+        prepared_in = None if request is None else request.prepared_in
         while True:
             with self._parts.catalogues.lease() as catalogue:
-                space = self.space(catalogue, digest)
+                space = self.space(catalogue, prepared_in)
+                added_in = catalogue.added_in(space)
                 try:
                     result = work(self._searcher(catalogue, space))
+                except SpaceLeftError:
+                    continue
                 except MmsearchError:
-                    if self.space(catalogue, digest) == space:
+                    stayed = catalogue.added_in(space) == added_in
+                    if stayed and self.space(catalogue, prepared_in) == space:
                         raise
                 else:
-                    if self.space(catalogue, digest) == space:
+                    if catalogue.added_in(space) == added_in:
                         return result
 
     def space(self, catalogue: Catalogue, prepared: str | None = None) -> Space:
@@ -130,7 +133,14 @@ class Questions:
                 return self._parts.encoders.shared(space)
 
             return Retriever(
-                RetrieverParts(self._parts.catalogues, space, corpus, load_encoder, load_index)
+                RetrieverParts(
+                    catalogues=self._parts.catalogues,
+                    space=space,
+                    corpus=corpus,
+                    space_to_ask=self.space,
+                    load_encoder=load_encoder,
+                    load_index=load_index,
+                )
             )
 
         return known.get(space.digest, make)

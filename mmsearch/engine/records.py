@@ -22,13 +22,20 @@ class IndexOptions:
 
     `exclude` holds globs that are matched against a name and against a root-relative path.
     `rerank_features`: whether to keep what a reranker reads of each picture; None: where the
-    model has a reranker.
+    model has a reranker. `recheck`: whether to read all files, also those whose size and time are
+    as before. `allow_mass_removal`: whether pictures that are gone leave the index even where
+    they are more than half of a folder; else the summary tells of them in `held_back`.
+    `retry_failed`: whether files that failed before are read again though they have not changed;
+    those that were over a limit which is higher now are in any case.
     """
 
     captions: tuple[Path, ...] = ()
     exclude: tuple[str, ...] = ()
     include_hidden: bool = False
     rerank_features: bool | None = None
+    recheck: bool = False
+    allow_mass_removal: bool = False
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ class SpaceStatus:
     """One model's share of an index; `vectors_size_bytes` is its vector files on disk.
 
     `n_with_regions` of the pictures have the region features that a reranker reads; `vectors`
-    has a line for each vector file that can be used.
+    has a line for each vector file that can be used. `is_previous`: it was the default before the
+    present one, and can be gone back to.
     """
 
     space: Space
@@ -71,6 +79,7 @@ class SpaceStatus:
     n_captions: int
     vectors_size_bytes: int
     n_with_regions: int = 0
+    is_previous: bool = False
     vectors: tuple[VectorFileStatus, ...] = ()
 
 

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmsearch.engine.everyday import EVERYDAY
+from mmsearch.runtime.products import product
+from mmsearch.runtime.whole_file import write_whole
 
 if TYPE_CHECKING:
     from mmsearch.protocols import DualEncoder
@@ -52,7 +52,7 @@ def stands_out(
 
     `everyday` `(p, d)` are the phrases' embeddings; `found` is the best of `n_candidates`.
     """
-    others = found @ everyday.T
+    others = product(found, everyday)
     z = (found @ query[0] - others.mean(axis=1)) / np.maximum(others.std(axis=1), 1e-6)
     chance = math.sqrt(2 * math.log(max(n_candidates, _FEWEST)))
     return bool(z.max() >= chance + _MARGIN)
@@ -91,10 +91,11 @@ def _write(file: Path, embeddings: Embeddings) -> None:
     """Keep embeddings, whole or not at all; where they cannot be kept, that costs time, no more."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".everyday-", dir=file.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            np.save(stream, embeddings, allow_pickle=False)
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
+        write_whole(file, lambda beside: _save(beside, embeddings))
     except OSError as exc:
         logger.info("%s cannot be kept: %s", file, exc)
+
+
+def _save(file: Path, embeddings: Embeddings) -> None:
+    with file.open("wb") as stream:  # NumPy would add a suffix to a path
+        np.save(stream, embeddings, allow_pickle=False)

@@ -137,7 +137,14 @@ class QueryRequest:
         """Whether a picture is part of the question."""
         return self.image is not None or self.like is not None
 
+    @property
+    def prepared_in(self) -> str | None:
+        """The digest of the space that the question's picture was embedded in before, if it was."""
+        return self.image.space_digest if isinstance(self.image, PreparedPicture) else None
+
     def _check_question(self) -> None:
+        if not all(map(_is_unicode, (*self.texts, *self.filters.formats))):
+            raise QueryError("the query is not valid text: check the terminal's encoding (UTF-8)")
         if self.text is not None and not self.text.strip():
             raise QueryError("the query is empty: give some words or a picture")
         if self.image is not None and self.like is not None:
@@ -167,6 +174,11 @@ class QueryRequest:
             raise QueryError(f"budget_ms is {self.budget_ms:g}: give 0 or more milliseconds")
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether text is without stray bytes, which Python keeps as halves of surrogate pairs."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _terms(terms: Sequence[WeightedTerm | str]) -> tuple[WeightedTerm, ...]:
     """Checked terms; a text on its own is one term."""
     listed = [terms] if isinstance(terms, str) else terms
@@ -180,12 +192,18 @@ def _filters(options: QueryOptions) -> Filters:
     under, formats = options.get("under"), options.get("formats", ())
     names = [formats] if isinstance(formats, str) else formats
     return Filters(
-        under=None if under is None else Path(under),
+        under=None if under is None else _folder(under),
         taken_from=_day(options.get("taken_from")),
         taken_to=_day(options.get("taken_to")),
         formats=tuple(names),
         orientation=_orientation(options.get("orientation")),
     )
+
+
+def _folder(path: Path | str) -> Path:
+    if "\0" in str(path):
+        raise QueryError("'under' holds a zero byte: give the path of a folder")
+    return Path(path)
 
 
 def _day(value: date | None) -> date | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import numpy as np
 
 from mmsearch.engine.batching import Batcher
+from mmsearch.engine.model_choice import SpaceLeftError
 from mmsearch.engine.paging import Gallery, Page, PageAsk, find_pages
 from mmsearch.engine.query_language import compose
 from mmsearch.engine.recent import Recent
@@ -95,11 +96,17 @@ class Found(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class RetrieverParts(Generic[Row]):
-    """What a retriever works with: `load_index` gives the vectors, level with the catalogue."""
+    """What a retriever works with.
+
+    `space_to_ask` gives the space that questions are asked in, by the catalogue and the digest
+    of the space their picture was embedded in before; `load_index` the vectors, level with the
+    catalogue.
+    """
 
     catalogues: Catalogues
     space: Space
     corpus: Corpus[Row]
+    space_to_ask: Callable[[Catalogue, str | None], Space]
     load_encoder: Callable[[], DualEncoder]
     load_index: Callable[[Catalogue], VectorIndex]
 
@@ -128,10 +135,13 @@ class Retriever(Generic[Row]):
         Raises:
             QueryError: Nothing at all is indexed at `under`.
         """
-        if filters.under is None or len(self._ids(filters, catalogue)):
+        if filters.under is None:
             return
-        if not len(self._ids(Filters(under=filters.under), catalogue)):
-            raise QueryError(f"nothing is indexed under {filters.under}: check the path")
+        with catalogue.snapshot():  # ids are kept for the generation that they are of
+            if len(self._ids(filters, catalogue)):
+                return
+            if not len(self._ids(Filters(under=filters.under), catalogue)):
+                raise QueryError(f"nothing is indexed under {filters.under}: check the path")
 
     def find(self, ask: Ask) -> Found[Row]:
         """The answer from the catalogue as it is now.
@@ -139,6 +149,7 @@ class Retriever(Generic[Row]):
         Raises:
             QueryError: The parts of the question cancel each other out.
             CatalogueError: The space holds no item.
+            SpaceLeftError: Now it is to be asked in another space.
         """
         return self._batcher(ask)
 
@@ -146,36 +157,62 @@ class Retriever(Generic[Row]):
         """The answers in the order of the questions, all from the same state."""
         queries = self._embed(asks)
         answers: dict[int, Found[Row] | Exception] = {}
-        groups: _Groups = {}
-        for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
-            if isinstance(query, Exception):
-                answers[number] = query
-            else:
-                wanted = ask.page(query)
-                scope = _Scope(ask.filters, wanted.depth > _SHALLOW, ask.request.exact)
-                groups.setdefault(scope, []).append((number, wanted))
         try:
-            answers.update(self._search(groups))
+            answers.update(self._answer_now(asks, queries))
         except VectorIndexError as exc:
             # A damaged block is seen when it is first searched: catching up makes the index anew.
             logger.warning("%s", exc)
-            answers.update(self._search(groups))
+            answers.update(self._answer_now(asks, queries))
         return [answers[number] for number in range(len(asks))]
 
-    def _search(self, groups: _Groups) -> dict[int, Found[Row]]:
-        """The answers of all groups by their questions' numbers, from the same state."""
+    def _answer_now(
+        self, asks: Sequence[Ask], queries: Sequence[Embeddings | QueryError]
+    ) -> dict[int, Found[Row] | Exception]:
+        """The answers by the questions' numbers, from the state that the catalogue is in now."""
         index = self._opened()
         if index.superseded:
             self._follow()
-        answers: dict[int, Found[Row]] = {}
+        answers: dict[int, Found[Row] | Exception] = {}
         with self._parts.catalogues.lease() as catalogue, catalogue.snapshot():
-            index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
-            if not len(index):
-                raise CatalogueError(self._parts.corpus.nothing)
-            for scope, group in groups.items():
-                gallery = self._gallery(scope, index, catalogue)
-                answers.update(_found(group, gallery, catalogue.generation))
+            left = self._asked_elsewhere(asks, catalogue)
+            groups: _Groups = {}
+            for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
+                if number in left:
+                    answers[number] = SpaceLeftError(self._parts.space.name)
+                elif isinstance(query, Exception):
+                    answers[number] = query
+                else:
+                    wanted = ask.page(query)
+                    scope = _Scope(ask.filters, wanted.depth > _SHALLOW, ask.request.exact)
+                    groups.setdefault(scope, []).append((number, wanted))
+            answers.update(self._find_groups(groups, index, catalogue))
         return answers
+
+    def _asked_elsewhere(self, asks: Sequence[Ask], catalogue: Catalogue) -> set[int]:
+        """The numbers of the questions that are to be asked in another space in this state."""
+        to_ask = self._parts.space_to_ask
+        prepared_in = {ask.request.prepared_in for ask in asks}
+        left = {one for one in prepared_in if to_ask(catalogue, one) != self._parts.space}
+        return {number for number, ask in enumerate(asks) if ask.request.prepared_in in left}
+
+    def _find_groups(
+        self, groups: _Groups, index: VectorIndex, catalogue: Catalogue
+    ) -> dict[int, Found[Row]]:
+        """What the questions find in the state that the catalogue shows, by their numbers.
+
+        Raises:
+            CatalogueError: The space holds no item.
+        """
+        found: dict[int, Found[Row]] = {}
+        if not groups:
+            return found
+        index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
+        if not len(index):
+            raise CatalogueError(self._parts.corpus.nothing)
+        for scope, group in groups.items():
+            gallery = self._gallery(scope, index, catalogue)
+            found.update(_found(group, gallery, catalogue.generation))
+        return found
 
     def _embed(self, asks: Sequence[Ask]) -> list[Embeddings | QueryError]:
         """Each question as one embedding `(1, d)`, all texts encoded in one run."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.errors import QueryError
+from mmsearch.errors import MediaError, QueryError
+from mmsearch.runtime.presence import folder_is_there, look_up
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue, RootRecord
+
+NOT_THERE = "is not there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A known place that is not there now, or `is_empty`; the rows of `root_ids` stay."""
+    """A known place without pictures to be had now, and why; the rows of `root_ids` stay."""
 
     path: Path
     root_ids: tuple[int, ...]
-    is_empty: bool = False
+    why: str = NOT_THERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,13 @@ def check_paths(paths: Sequence[Path | str]) -> None:
 
     Raises:
         QueryError: One does not exist.
+        MediaError: The disk does not tell.
     """
     for path in paths:
-        if not os.path.lexists(real_path(path)):
+        mode, reason = _mode(real_path(path))
+        if reason is not None:
+            raise _unknown(real_path(path), reason)
+        if mode is None:
             raise _no_such(path)
 
 
@@ -80,23 +89,31 @@ def find_scopes(catalogue: Catalogue, paths: Sequence[Path | str]) -> Scopes:
 
     Raises:
         QueryError: A path is neither there nor known, or neither folder nor file.
+        MediaError: The disk does not tell whether a path is there, and it is not known.
     """
     absent: list[Absent] = []
-    present: list[Path] = []
+    present: dict[Path, bool] = {}
     refused: list[Path] = []
     for named in paths:
         path = real_path(named)
-        if path.is_dir():
-            present.append(path)
-        elif path.is_file():
-            (present if _is_picture(path) else refused).append(path)
-        elif os.path.lexists(path):
+        mode, reason = _mode(path)
+        if mode is not None and stat.S_ISDIR(mode):
+            present[path] = False
+        elif reason is None and (displaced := _displaced(catalogue, path, named)) is not None:
+            absent.append(displaced)
+        elif mode is None:
+            absent.append(_absent(catalogue, path, named, reason))
+        elif not stat.S_ISREG(mode):
             raise QueryError(f"{path} is neither a folder nor a file: name one")
+        elif _is_picture(path):
+            present[path] = True
         else:
-            absent.append(_absent(catalogue, path, named))
-    for path in present:
-        _root_of(catalogue, path)  # all first: a later one may absorb the root of an earlier one
-    scopes = tuple(_scope(catalogue, path) for path in _outermost(present))
+            refused.append(path)
+    for path, is_file in present.items():
+        # All first: a later one may absorb the root of an earlier one.
+        _root_of(catalogue, path, is_file)
+    outermost = _outermost(list(present))
+    scopes = tuple(_scope(catalogue, path, present[path]) for path in outermost)
     return Scopes(scopes, tuple(absent), tuple(refused))
 
 
@@ -112,24 +129,56 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def _absent(catalogue: Catalogue, path: Path, named: Path | str) -> Absent:
-    """The known place at `path`, which is not there."""
+def _displaced(catalogue: Catalogue, path: Path, named: Path | str) -> Absent | None:
+    """The roots at or below a place where something lies now that is no folder.
+
+    `named` itself counts too: where a link to nothing took the place of a folder, `path` is only
+    what the link names.
+    """
+    spelt = Path(os.path.abspath(named))  # noqa: PTH100 - links are not resolved
+    for place in (path, spelt):
+        if not os.path.lexists(place):
+            continue
+        inside = tuple(one.root_id for one in catalogue.roots() if one.path.is_relative_to(place))
+        if inside:
+            return Absent(place, inside, "is no folder now")
+    return None
+
+
+def _mode(path: Path) -> tuple[int | None, str | None]:
+    """The mode of what is at a path, None when nothing is; why the disk does not tell, if so."""
+    try:
+        info = look_up(path)
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return 0, None  # a link to itself is there, and is nothing
+        return None, (exc.strerror or str(exc)).lower()
+    return (None if info is None else info.st_mode), None
+
+
+def _absent(catalogue: Catalogue, path: Path, named: Path | str, reason: str | None) -> Absent:
+    """The known place at `path`, which is not there, or cannot be looked at for a `reason`."""
+    what = NOT_THERE if reason is None else f"cannot be looked at ({reason})"
     cover = catalogue.cover_root(path)
     if cover is None:
         inside = tuple(root.root_id for root in catalogue.roots() if root.path.is_relative_to(path))
         if not inside:
-            raise _no_such(named)
-        return Absent(path, inside)
-    if not cover.path.is_dir():
-        return Absent(path, (cover.root_id,))
+            raise _no_such(named) if reason is None else _unknown(path, reason)
+        return Absent(path, inside, what)
+    if not folder_is_there(cover.path):
+        return Absent(path, (cover.root_id,), what)
     below = next(catalogue.known_files(cover.root_id, relative_to(cover, path)), None)
     if below is None and catalogue.media_at(path) is None:
-        raise _no_such(named)
-    return Absent(path, ())
+        raise _no_such(named) if reason is None else _unknown(path, reason)
+    return Absent(path, (), what)
 
 
 def _no_such(path: Path | str) -> QueryError:
     return QueryError(f"no file or folder at {path}: check the path")
+
+
+def _unknown(path: Path, reason: str) -> MediaError:
+    return MediaError(f"{path} cannot be looked at ({reason}): check the disk and its permissions")
 
 
 def _outermost(paths: Sequence[Path]) -> list[Path]:
@@ -138,14 +187,14 @@ def _outermost(paths: Sequence[Path]) -> list[Path]:
     return [path for path in unique if not any(parent in unique for parent in path.parents)]
 
 
-def _root_of(catalogue: Catalogue, path: Path) -> RootRecord:
+def _root_of(catalogue: Catalogue, path: Path, is_file: bool) -> RootRecord:
     """The root that covers `path`, made where there is none: a file's root is its folder."""
     known = catalogue.cover_root(path)
-    return known or catalogue.add_root(path.parent if path.is_file() else path)
+    return known or catalogue.add_root(path.parent if is_file else path)
 
 
-def _scope(catalogue: Catalogue, path: Path) -> Scope:
-    cover = _root_of(catalogue, path)
+def _scope(catalogue: Catalogue, path: Path, is_file: bool) -> Scope:
+    cover = _root_of(catalogue, path, is_file)
     if not cover.online:
         catalogue.set_online(cover.root_id, online=True)
-    return Scope(cover.root_id, path, relative_to(cover, path), path.is_file())
+    return Scope(cover.root_id, path, relative_to(cover, path), is_file)

@@ -66,9 +66,3 @@ class SpaceEncoders:
             return everyday_embeddings(space, self._folder, lambda: self.get(space))
 
         return self._everyday.get(space.digest, make)
-
-    def clear(self) -> None:
-        """Let go of the encoders."""
-        self._shared.clear()
-        self._encoders.clear()
-        self._with_regions.clear()

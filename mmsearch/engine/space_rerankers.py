@@ -65,11 +65,6 @@ class SpaceRerankers:
             )
         return None if source is None else source.projection
 
-    def clear(self) -> None:
-        """Let go of the rerankers."""
-        self._made.clear()
-        self._cross_encoders.clear()
-
     def _make(self, space: Space, source: RerankerSource) -> Reranker:
         from mmsearch.engine.region_reading import RegionParts, RegionReader
         from mmsearch.engine.reranking import Reranker, RerankerParts

@@ -9,6 +9,7 @@ from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus, SpaceS
 from mmsearch.engine.scopes import real_path
 from mmsearch.engine.vector_files import vector_file_statuses, vector_size_bytes
 from mmsearch.errors import QueryError
+from mmsearch.runtime.presence import folder_is_there, shown_size
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
@@ -20,6 +21,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
     """Counts, roots, spaces and sizes; whether a root is online is looked up now."""
     counts = catalogue.counts()
     folder = settings.index_dir
+    previous = catalogue.previous_space()
     spaces = tuple(
         SpaceStatus(
             space=record.space,
@@ -29,6 +31,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
             vectors_size_bytes=vector_size_bytes(folder, record.space),
             n_with_regions=record.n_with_regions,
             vectors=vector_file_statuses(folder, record.space),
+            is_previous=record.space == previous,
         )
         for record in catalogue.spaces()
     )
@@ -36,7 +39,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
     roots = tuple(
         RootStatus(
             path=root.path,
-            online=root.online and root.path.is_dir(),
+            online=root.online and folder_is_there(root.path),
             n_files=n_files.get(root.root_id, 0),
         )
         for root in catalogue.roots()
@@ -118,4 +121,4 @@ def _root(catalogue: Catalogue, path: Path) -> Path | None:
 def _size_bytes(catalogue_file: Path) -> int:
     """The catalogue with its write-ahead log."""
     files = (catalogue_file.with_name(catalogue_file.name + end) for end in ("", "-wal", "-shm"))
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(shown_size(file) for file in files)

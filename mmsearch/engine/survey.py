@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,14 @@ EMPTY_IS_ABSENT_FROM = 10
 Fewer are more likely deleted on purpose, and little is lost when they are not.
 """
 _SCAN_STEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyOptions:
+    """How to look: with `recheck` no file is taken for unchanged by its size and time."""
+
+    scan: ScanOptions = field(default_factory=ScanOptions)
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,14 @@ class Survey:
 def survey(
     catalogue: Catalogue,
     scopes: Sequence[Scope],
-    options: ScanOptions,
+    options: SurveyOptions,
+    is_final: Callable[[KnownFailure], bool],
     progress: ProgressListener,
 ) -> Survey:
-    """The differences below `scopes`; the catalogue is read, files are not opened."""
+    """The differences below `scopes`; the catalogue is read, files are not opened.
+
+    `is_final` says whether a failed file that has not changed since is left alone.
+    """
     diffs: list[ScopeDiff] = []
     absent: list[Absent] = []
     identities = {scope.path: Identity.of(scope.path) for scope in scopes}
@@ -70,13 +82,12 @@ def survey(
     for scope in scopes:
         known = {file.relative: file for file in known_files(catalogue, scope)}
         failures = {failure.relative: failure for failure in known_failures(catalogue, scope)}
-        found = _counted(scan(scope.path, options), n_before, progress)
-        diff = diff_scope(scope, found, known, failures)
+        found = _counted(scan(scope.path, options.scan), n_before, progress)
+        diff = diff_scope(scope, found, known, failures, is_final, recheck=options.recheck)
         n_before += diff.n_scanned
         if _looks_unmounted(diff, len(known)):
-            absent.append(
-                Absent(scope.path, () if scope.under else (scope.root_id,), is_empty=True)
-            )
+            root_ids = () if scope.under else (scope.root_id,)
+            absent.append(Absent(scope.path, root_ids, "is empty (not mounted?)"))
         else:
             diffs.append(diff)
     progress.on_scan(n_before)

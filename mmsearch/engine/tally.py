@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmsearch.types import IndexSummary
+from mmsearch.types import HeldBack, IndexSummary
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import BatchResult
@@ -28,6 +28,7 @@ class Tally:
     embedding_s: float = 0.0
     offline_roots: list[Path] = field(default_factory=list)
     interrupted: bool = False
+    held_back: list[HeldBack] = field(default_factory=list)
 
     def count(self, result: BatchResult, n_reembedded: int = 0) -> None:
         """Count a committed batch; `n_reembedded` of its touched files got an embedding.
@@ -56,4 +57,5 @@ class Tally:
             images_per_second=rate,
             offline_roots=tuple(self.offline_roots),
             interrupted=self.interrupted,
+            held_back=tuple(self.held_back),
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch.engine.records import VectorFileStatus
-from mmsearch.errors import VectorIndexError
+from mmsearch.errors import CatalogueError, VectorIndexError
+from mmsearch.runtime.presence import shown_size
 from mmsearch.types import Modality, Space
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def save_vectors(catalogue: Catalogue, index_dir: Path, space: Space) -> None:
 
         index = FaissIndex.open(path, space.dim)
         n_rows = index.catch_up(source)
-        index.save(train=True)
+        _save(catalogue, index, train=True)
         logger.info("%s: %d changes applied", path.name, n_rows)
 
 
@@ -55,8 +56,8 @@ def open_vectors(
     n_rows = index.catch_up(catalogue.source(space, modality))
     if n_rows > _WORTH_SAVING * len(index):
         try:
-            index.save()
-        except (VectorIndexError, OSError) as exc:
+            _save(catalogue, index)
+        except (CatalogueError, VectorIndexError) as exc:
             logger.info("the vector index is not saved: %s", exc)
     return index
 
@@ -72,7 +73,20 @@ def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Mo
 
     index = FaissIndex(path, space.dim)
     index.catch_up(catalogue.source(space, modality))
-    index.save(replace=True)
+    _save(catalogue, index, replace=True)
+
+
+def _save(
+    catalogue: Catalogue, index: FaissIndex, *, replace: bool = False, train: bool = False
+) -> None:
+    """Save a vector index once what it covers is surely kept.
+
+    After a loss of power a file may not claim a generation that the catalogue has lost: the
+    catalogue would count up to it again, by other changes.
+    """
+    if index.dirty:
+        catalogue.sync()
+    index.save(replace=replace, train=train)
 
 
 def drop_strange_vectors(index_dir: Path, spaces: Sequence[Space]) -> None:
@@ -102,6 +116,8 @@ def optimize_vectors(catalogue: Catalogue, path: Path, space: Space, modality: M
 
     index = FaissIndex.open(path, space.dim)
     index.catch_up(catalogue.source(space, modality))
+    if index.dirty:
+        catalogue.sync()  # as `_save`
     return index.optimize()
 
 
@@ -144,4 +160,4 @@ def _size_bytes(index_dir: Path, space: Space, modality: Modality) -> int:
     from mmsearch.vectors.manifest import recent_path
 
     path = vector_path(index_dir, space, modality)
-    return sum(file.stat().st_size for file in (path, recent_path(path)) if file.is_file())
+    return sum(shown_size(file) for file in (path, recent_path(path)))

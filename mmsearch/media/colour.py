@@ -10,9 +10,11 @@ from __future__ import annotations
 import functools
 import io
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ _AVERAGEABLE = frozenset({"L", "RGB", "CMYK"})
 _DISPLAY_GAMMA = 2.2
 _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _SPARSE_BITS = 12
+_BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def tones_of(image: Image.Image) -> Tones:
     what they span. A bitmap (BMP, TGA) whose alpha is 0 everywhere left that byte unused.
     """
     if image.mode.startswith("I;16"):
-        highest = int(np.asarray(image).max())
+        highest = max(int(values.max()) for values in _bands(image))
         bits = 16 if highest >> _SPARSE_BITS else max(8, highest.bit_length())
         return Tones(0.0, float((1 << bits) - 1))
     if image.mode in ("I", "F"):
@@ -118,10 +121,18 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return None
 
 
+def _bands(image: Image.Image) -> Iterator[NDArray[np.generic]]:
+    """The values of a picture of one channel, band by band: all at once would take them twice."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
+
+
 def _span(image: Image.Image) -> Tones:
-    values = np.asarray(image)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    finite = (values[np.isfinite(values)] for values in _bands(image))
+    spans = [(float(values.min()), float(values.max())) for values in finite if values.size]
+    low = min((span[0] for span in spans), default=0.0)
+    high = max((span[1] for span in spans), default=1.0)
     tops = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 32767.0, 65535.0)
     for top in tops:
         if low >= 0 and high <= top:

@@ -33,6 +33,10 @@ _OPTIONAL = {"AVIF": "avif", "WEBP": "webp", "JPEG2000": "jpg_2000", "JPEG": "jp
 """What Pillow may have been built without, by its own names."""
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")
+_TGA_DEPTHS = {1: (8, 16), 2: (15, 16, 24, 32), 3: (1, 8, 16)}
+_TGA_DEPTHS |= {kind + 8: depths for kind, depths in _TGA_DEPTHS.items()}
+"""Bits a pixel by the kind of picture: palette, colour, grey; from 9 on packed."""
+
 _HEIF_BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 )
@@ -139,13 +143,13 @@ def _may_be_tga(data: bytes) -> bool:
     """Whether an 18-byte TGA header would be sound in every field; TGA has no signature."""
     if len(data) <= 18:
         return False
-    colour_map, kind, depth = data[1], data[2], data[16]
+    colour_map, kind, map_depth, depth = data[1], data[2], data[7], data[16]
     width, height = struct.unpack_from("<HH", data, 12)
     return (
         colour_map in (0, 1)
-        and kind in (1, 2, 3, 9, 10, 11)
-        and (colour_map == 1 or kind not in (1, 9))
-        and depth in (1, 8, 15, 16, 24, 32)
+        and depth in _TGA_DEPTHS.get(kind, ())
+        and (kind not in (1, 9) or (colour_map == 1 and map_depth in _TGA_DEPTHS[2]))
+        and data[17] & 0xC0 == 0
         and width > 0
         and height > 0
     )

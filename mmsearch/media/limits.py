@@ -1,9 +1,12 @@
-"""What a single file may cost, and the true reason when it is refused."""
+"""Holds a file to its limits, and gives the true reason when it is refused.
+
+A bomb, a few hundred bytes that claim millions of pixels, is judged by what it claims: its memory
+and pixels by the header, before a pixel is decoded, its time by the worker's clock. One within the
+limits is decoded like any picture and costs no more than they say.
+"""
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,26 +16,25 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from mmsearch.errors import MediaError
+from mmsearch.media.decode_limits import DecodeLimits
 from mmsearch.media.formats import detail, sniff, webp_canvas
+from mmsearch.media.reading import CHANGED, open_at_rest
+from mmsearch.media.refusals import too_many_pixels, too_much_memory
 
-_MEGA = 1_000_000
+__all__ = ["DecodeLimits", "FileBytes", "check_memory", "check_webp", "read_file", "reasons"]
+
 _CODEC_BYTES_PER_PIXEL = {"WEBP": 17, "AVIF": 14, "HEIF": 14, "JPEG2000": 28}
 """Peak of decoder buffers, their RGB copy and Pillow's own; measured, rounded up."""
 
+_MEMORY_WORDS = ("out of memory", "memory allocation", "decoder error -9")
+_PLAIN_WORDS = {
+    "not identified by this driver": "its header gives no size or no colours",
+    "cannot load this image": "it holds no picture data",
+    "decoder error -2": "broken data stream when reading image file",
+}
+"""What Pillow says in its own terms, in plain ones."""
+
 _TRUNCATED_WORDS = ("truncated", "not enough image data", "end of file", "insufficient input")
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """What decoding one file may cost: pixels of the whole picture, seconds, megabytes (2^20).
-
-    Time is enforced where decoding runs in a worker process (`DecodePool`), memory by the
-    header everywhere and by the operating system in workers on Linux.
-    """
-
-    max_pixels: int = 300_000_000
-    timeout_s: float = 60.0
-    memory_mb: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +55,16 @@ def read_file(path: Path, limits: DecodeLimits) -> FileBytes:
     """
     try:
         for _ in range(2):
-            before = path.stat()
-            if not stat.S_ISREG(before.st_mode):
-                raise MediaError("not a regular file")
-            if before.st_size > limits.memory_mb << 20:
-                raise MediaError(_too_much(limits))
-            with path.open("rb") as file:
-                data = file.read()
-                after = os.fstat(file.fileno())
-            same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-            if same and len(data) == after.st_size:
-                return FileBytes(data, after.st_size, after.st_mtime_ns)
-    except OSError as exc:
-        raise MediaError(f"cannot be read: {(exc.strerror or str(exc)).lower()}") from exc
-    except ValueError as exc:  # a NUL in the path
-        raise MediaError(f"cannot be read: {exc}") from exc
+            with open_at_rest(path) as opened:
+                stamp = opened.stamp
+                if stamp.size_bytes > limits.memory_mb << 20:
+                    raise MediaError(too_much_memory(limits, stamp.size_bytes))
+                data = opened.file.read()
+                if len(data) == stamp.size_bytes and not opened.has_changed():
+                    return FileBytes(data, stamp.size_bytes, stamp.mtime_ns)
     except MemoryError as exc:
-        raise MediaError(_too_much(limits)) from exc
-    raise MediaError("changed while it was read")
+        raise MediaError(too_much_memory(limits)) from exc
+    raise MediaError(CHANGED)
 
 
 def check_webp(data: bytes, limits: DecodeLimits) -> None:
@@ -110,38 +104,40 @@ def reasons(data: bytes, limits: DecodeLimits) -> Iterator[None]:
     except MediaError:
         raise
     except MemoryError as exc:
-        raise MediaError(_too_much(limits)) from exc
+        raise MediaError(too_much_memory(limits)) from exc
     except Image.DecompressionBombError as exc:
         raise MediaError(f"over the pixel limit: {detail(exc)}") from exc
     except Exception as exc:
+        if _is_out_of_memory(str(exc).lower()):
+            raise MediaError(too_much_memory(limits)) from exc
         raise MediaError(_reason(sniff(data) or "picture", exc)) from exc
 
 
+def _is_out_of_memory(words: str) -> bool:
+    """Whether a decoder got no memory; libheif says so of what is over limits of its own, too."""
+    return "security limit" not in words and any(part in words for part in _MEMORY_WORDS)
+
+
 def _reason(name: str, exc: Exception) -> str:
-    words = detail(exc)
+    words = f"no entry {detail(exc)}" if isinstance(exc, KeyError) else detail(exc)
+    words = _PLAIN_WORDS.get(words, words)
     # Pillow meets the end of a header as one of these and wraps them in a SyntaxError.
     ended = isinstance(exc.__cause__ or exc, EOFError | IndexError | struct.error)
+    # It has no signature: a damaged file of another kind may have its shape by chance.
+    doubt = "; if it is no TGA, it is no picture" if name == "TGA" else ""
     if ended or any(part in words.lower() for part in _TRUNCATED_WORDS):
-        return f"truncated: the {name} data ends before the picture does"
-    return f"damaged or unsupported {name}: {words}"
+        return f"truncated: the {name} data ends before the picture does{doubt}"
+    return f"damaged or unsupported {name}: {words}{doubt}"
 
 
 def _check_pixels(size: tuple[int, int], limits: DecodeLimits) -> None:
-    pixels = size[0] * size[1]
-    if pixels > limits.max_pixels:
-        allowed = limits.max_pixels / _MEGA
-        raise MediaError(
-            f"{size[0]}x{size[1]} is {pixels / _MEGA:.1f} megapixels, over the limit of {allowed:g}"
-        )
+    if size[0] * size[1] > limits.max_pixels:
+        raise MediaError(too_many_pixels(size, limits))
 
 
 def _check_bytes(needed: int, limits: DecodeLimits) -> None:
     if needed > limits.memory_mb << 20:
-        raise MediaError(_too_much(limits))
-
-
-def _too_much(limits: DecodeLimits) -> str:
-    return f"needs more than {limits.memory_mb} MB of memory"
+        raise MediaError(too_much_memory(limits, needed))
 
 
 def _bytes_per_pixel(mode: str) -> int:

@@ -19,6 +19,7 @@ from mmsearch.errors import MediaError
 from mmsearch.media.frames import Job, Reply
 from mmsearch.media.geometry import resampling
 from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.reading import UNREAD
 from mmsearch.media.worker_pool import Outcome, Task, WorkerPool
 from mmsearch.types import InputSpec, MediaMetadata
 
@@ -50,6 +51,11 @@ class DecodedFile:
     pixels: NDArray[np.uint8] | None
     metadata: MediaMetadata | None
     error: str | None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the system did not give the file's bytes: that may pass."""
+        return self.error is not None and self.error.startswith(UNREAD)
 
 
 @dataclass(slots=True, eq=False)

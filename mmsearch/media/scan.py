@@ -51,12 +51,14 @@ class ScannedFile:
 class ScanProblem:
     """A place that could not be looked into: what lies there is unknown, not gone.
 
-    `relative` is `b""` when the root itself cannot be read.
+    `relative` is `b""` when the root itself cannot be read. `is_likely` is False for a link that
+    by its name leads to no pictures: it matters only where some are known.
     """
 
     path: Path
     reason: str
     relative: bytes
+    is_likely: bool = True
 
 
 def scan(root: Path, options: ScanOptions | None = None) -> Iterator[ScannedFile | ScanProblem]:
@@ -157,10 +159,10 @@ class _Walk:
         try:
             info = path.stat()
         except OSError as exc:
-            may_be_ours = _is_picture(link.name) or not path.suffix
-            if may_be_ours and exc.errno != errno.ELOOP:
+            if exc.errno != errno.ELOOP:
                 reason = "a link to something missing" if exc.errno == errno.ENOENT else None
-                yield ScanProblem(path, reason or _reason(exc), link.relative)
+                is_likely = _is_picture(link.name) or not path.suffix
+                yield ScanProblem(path, reason or _reason(exc), link.relative, is_likely)
             return
         if stat.S_ISDIR(info.st_mode):
             if link.name not in SKIPPED_FOLDERS and self._is_new(info):

@@ -7,6 +7,7 @@ leaves Ctrl-C to it, and may crash on a file without harm to anything else.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
 import math
@@ -21,12 +22,14 @@ from mmsearch.media.decode import decode
 from mmsearch.media.digest import digest_bytes
 from mmsearch.media.frames import Job, Reply, WorkOrder
 from mmsearch.media.limits import FileBytes, read_file
+from mmsearch.media.refusals import too_much_memory
 from mmsearch.media.thumbnails import make_thumbnail
 from mmsearch.types import MediaMetadata
 
 ALARM_GRACE_S = 15
 """A worker ends itself this long after the pool should have ended it."""
 
+_LIBRARIES_MB = 128
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,10 +44,18 @@ def main(order_text: str) -> None:
     _silence()
     while (job := frames.read_job(jobs)) is not None:
         _set_alarm(order.limits.timeout_s + ALARM_GRACE_S)
-        reply, payload = work(job, order)
+        reply, payload = work_within_memory(job, order)
         _set_alarm(0)
         frames.write_all(replies, frames.pack_reply(reply, len(payload)))
         frames.write_all(replies, payload)
+
+
+def work_within_memory(job: Job, order: WorkOrder) -> tuple[Reply, memoryview]:
+    """The reply to one job, an error where memory ran out anywhere on the way."""
+    try:
+        return work(job, order)
+    except MemoryError:
+        return Reply("", 0, 0, None, too_much_memory(order.limits)), memoryview(b"")
 
 
 def work(job: Job, order: WorkOrder) -> tuple[Reply, memoryview]:
@@ -79,19 +90,28 @@ def _detach(parent_pid: int) -> None:
     """Leave Ctrl-C to the parent; die when it dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
+        # Where memory runs out all the same, the system is to end this process and no other: it
+        # is replaced, and its file is tried again.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent_pid:
             sys.exit(1)  # it died before the request above was made
 
 
 def _bound_memory(memory_mb: int) -> None:
-    """Let this process map `memory_mb` more than it has now; beyond, allocation fails."""
+    """Let this process map little more than `memory_mb` beside what it has; then allocation fails.
+
+    A little more, since decoders are loaded when a file first needs them, and since many call a
+    file damaged where they get no memory: the header's claim is to be the first to refuse it.
+    """
     if sys.platform != "linux":
         return
     import resource
 
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    limit = pages * resource.getpagesize() + (memory_mb << 20)
+    allowed_mb = memory_mb + memory_mb // 4 + _LIBRARIES_MB
+    limit = pages * resource.getpagesize() + (allowed_mb << 20)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     if hard == resource.RLIM_INFINITY or limit < hard:
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

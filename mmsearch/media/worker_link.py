@@ -18,11 +18,15 @@ from mmsearch.errors import MediaError
 from mmsearch.media import frames
 from mmsearch.media.frames import Job, Reply, WorkOrder
 from mmsearch.media.limits import DecodeLimits
+from mmsearch.media.refusals import too_slow
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 120.0
 START_ATTEMPTS = 3
+WAS_KILLED = (
+    "the decoder was killed (SIGKILL), as systems do when memory runs out: lower decode_workers"
+)
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
@@ -111,7 +115,9 @@ class WorkerLink:
             if stream is not None:
                 stream.close()
         if timed_out or _cause(status) == "SIGALRM":
-            return True, f"decoding took longer than {self._order.limits.timeout_s:g} s"
+            return True, too_slow(self._order.limits)
+        if _cause(status) == "SIGKILL":
+            return False, WAS_KILLED
         return False, f"the decoder crashed ({_cause(status)})"
 
     def stop_if_late(self) -> None:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 CRASHES_ALLOWED = 1
 """A job is tried again this often after its worker died, lest an innocent one be blamed."""
 
+CRASHES_IN_A_ROW = 100
+"""So many files that crash, with no answer to any between them, are no longer the files' fault."""
+
 Outcome: TypeAlias = tuple[Reply, bytearray] | MediaError
 """The reply to a job with what was made; an error where no worker could take it at all."""
 
@@ -53,6 +56,7 @@ class WorkerPool:
         self._todo: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = threading.Event()
+        self._crashed_in_a_row = 0  # approximate where several threads count: that is enough
         self._links = [WorkerLink(limits) for _ in range(workers)]
         self._threads = [
             threading.Thread(target=self._feed, args=(link,), name="mmsearch-decode", daemon=True)
@@ -147,12 +151,20 @@ class WorkerPool:
             return
         task = held.pop(0)
         if answer is not None:
+            self._crashed_in_a_row = 0
             task.deliver(answer)
             return
         timed_out, reason = link.bury()
         task.crashes += 1
         if timed_out or task.crashes > CRASHES_ALLOWED:
             log.warning("%s: %s", task.job.name, reason)
+            self._crashed_in_a_row += not timed_out
+            if self._crashed_in_a_row >= CRASHES_IN_A_ROW:
+                held.insert(0, task)
+                raise MediaError(
+                    f"{CRASHES_IN_A_ROW} files in a row, the last {task.job.name}: {reason}; "
+                    "if memory is not short, reinstall mmsearch, then give --retry-failed"
+                )
             task.deliver((Reply("", 0, 0, None, reason), bytearray()))
         else:
             held.insert(0, task)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from mmsearch.errors import ModelError
 
 Arrangement = Literal["lxmert", "vilbert"]
+
+_LOWEST = {"language_layers": 0, "region_layers": 0, "pad_id": 0}
+_HIGHEST = {
+    "language_layers": 64,
+    "region_layers": 64,
+    "cross_layers": 64,
+    "rows": 64,
+    "columns": 64,
+}
+_LARGEST = 1 << 24
+"""More than any other size of a network is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +86,32 @@ class RerankerConfig:
                     f"reranker setting {name!r} = {value!r} is unknown here: "
                     "give a model directory that this version wrote"
                 )
-        return cls(**values)  # type: ignore[arg-type]  # checked above, by name
+        config = cls(**values)  # type: ignore[arg-type]  # checked above, by name
+        config._check()
+        return config
+
+    def _check(self) -> None:
+        """Pass when a network can be made of these sizes.
+
+        Raises:
+            ModelError: It cannot; which setting is to blame.
+        """
+        wrong = [
+            name
+            for name, value in asdict(self).items()
+            if isinstance(value, int)
+            and not _LOWEST.get(name, 1) <= value <= _HIGHEST.get(name, _LARGEST)
+        ]
+        if self.arrangement not in get_args(Arrangement):
+            wrong.append("arrangement")
+        if not 0 <= self.dropout < 1:
+            wrong.append("dropout")
+        if not wrong and self.language_width % self.language_heads:
+            wrong.append("language_heads")
+        if not wrong and self.width % self.heads:
+            wrong.append("heads")
+        if wrong:
+            raise ModelError(
+                f"reranker setting {wrong[0]!r} = {getattr(self, wrong[0])!r} makes no network: "
+                "give a model directory that this version wrote"
+            )

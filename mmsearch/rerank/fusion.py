@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsearch.rerank_types import Fusion, QueryBank
+from mmsearch.runtime.products import product
 from mmsearch.types import Embeddings, Scores
 
 _ROWS = 4096
@@ -26,7 +27,7 @@ def hubness(items: Embeddings, bank: Embeddings, temperature: float) -> Scores:
     if not len(bank):
         return out
     for start in range(0, len(items), _ROWS):
-        scaled = items[start : start + _ROWS] @ bank.T / temperature
+        scaled = product(items[start : start + _ROWS], bank) / temperature
         top = scaled.max(axis=1, keepdims=True)
         mean = np.exp(scaled - top).mean(axis=1)
         out[start : start + _ROWS] = temperature * (np.log(mean) + top[:, 0])

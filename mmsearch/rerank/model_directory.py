@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mmsearch.errors import ModelError
 from mmsearch.rerank.quantise import Array, packed, quantised, unpacked
@@ -27,6 +30,7 @@ from mmsearch.rerank.source import (
 from mmsearch.runtime.whole_file import write_whole
 
 if TYPE_CHECKING:
+    from mmsearch.rerank.config import RerankerConfig
     from mmsearch.rerank.network import RerankNetwork
     from mmsearch.rerank_types import Fusion, QueryBank, RegionProjection
 
@@ -83,23 +87,65 @@ def load_network(source: RerankerSource) -> RerankNetwork:
         ModelError: The weights cannot be read or are not those of the network described.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
 
     from mmsearch.rerank.network import RerankNetwork
 
-    network = RerankNetwork(read_config(source))
+    config = read_config(source)
+    weights = _checked_weights(source, config)
+    network = RerankNetwork(config)
     try:
-        weights = unpacked(load_file(source.weights))
         state = {name: torch.from_numpy(values) for name, values in weights.items()}
         missing, unknown = network.load_state_dict(state, strict=False)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as exc:
-        line = " ".join(str(exc).split())[:300]
-        raise _misfit(source, line) from exc
+    except (RuntimeError, TypeError) as exc:
+        raise _misfit(source, _line(exc)) from exc
     wrong = [*(name for name in missing if not name.startswith(TRAINING_ONLY)), *unknown]
     if wrong:
         raise _misfit(source, f"'{wrong[0]}' is missing or unknown")
     return network.eval()
+
+
+def _checked_weights(source: RerankerSource, config: RerankerConfig) -> Mapping[str, Array]:
+    """The weights of `source`: numbers, of the widths of `config`, before a network takes memory.
+
+    Raises:
+        ModelError: They cannot be read, or are something else.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = unpacked(load_file(source.weights))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as exc:
+        raise _misfit(source, _line(exc)) from exc
+    for name, shape in _telling_shapes(config).items():
+        if name not in weights:
+            raise _misfit(source, f"'{name}' is missing or unknown")
+        if weights[name].shape != shape:
+            raise _misfit(source, f"'{name}' has another size")
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise _misfit(source, f"'{name}' holds what is no number")
+    return weights
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:300]
+
+
+def _telling_shapes(config: RerankerConfig) -> Mapping[str, tuple[int, ...]]:
+    """Shapes of the parameters, by name, that tell all widths of a network."""
+    language, width = config.language_width, config.width
+    shapes = {
+        "language.words.weight": (config.vocabulary, language),
+        "language.positions.weight": (config.max_tokens, language),
+        "bridge.weight": (width, language),
+        "regions.features.weight": (width, config.channels),
+        "align_words.weight": (config.align_width, width),
+        "pooler.weight": (width, width),
+    }
+    if config.language_layers:
+        shapes["language.layers.0.attention.attention.query.weight"] = (language, language)
+    return shapes
 
 
 def _description(network: RerankNetwork, facts: RerankerFacts) -> Description:

@@ -37,6 +37,7 @@ def unpacked(stored: Weights) -> dict[str, Array]:
 
     Raises:
         KeyError: A matrix has no scales.
+        ValueError: A matrix does not go with its scales.
     """
     weights: dict[str, Array] = {}
     for key, values in stored.items():
@@ -57,7 +58,15 @@ def quantised(values: Array) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
 
 
 def restored(codes: Array, scales: Array) -> NDArray[np.float32]:
-    """What `quantised` was given, float32, as near as the codes are."""
+    """What `quantised` was given, float32, as near as the codes are.
+
+    Raises:
+        ValueError: These are no codes and scales of theirs.
+    """
+    if codes.dtype != np.int8 or scales.dtype != np.float16 or not np.isfinite(scales).all():
+        raise ValueError("codes are not int8, or their scales no finite float16")
+    if scales.shape != (*codes.shape[:-1], 1):
+        raise ValueError(f"codes {codes.shape} do not go with scales {scales.shape}")
     values: NDArray[np.float32] = codes.astype(np.float32) * scales.astype(np.float32)
     return values
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from mmsearch.errors import ModelError
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.projection import region_projection
-from mmsearch.rerank.quantise import restored
+from mmsearch.rerank.quantise import Array, restored
 from mmsearch.rerank_types import Fusion, QueryBank, RegionProjection
+from mmsearch.runtime.weights_file import check_weights
 from mmsearch.types import Embeddings
 
 DESCRIPTION_FILE = "reranker.json"
@@ -89,6 +91,9 @@ def find_reranker(directory: Path) -> RerankerSource | None:
     numbers = _numbers(directory)
     projection = _projection(directory, description.projection, numbers)
     config = RerankerConfig.from_json(description.config)
+    numbers_told = (*astuple(description.fusion), description.measured_lift)
+    if not all(map(math.isfinite, numbers_told)) or description.fusion.temperature <= 0:
+        raise _malformed(directory, "'fusion' or 'measured_lift' holds what is no number")
     if (projection.rows, projection.columns, projection.dim) != (
         *(config.rows, config.columns, config.channels),
     ):
@@ -122,7 +127,7 @@ def read_description(directory: Path) -> Description:
         first = exc.errors()[0]
         place = ".".join(map(str, first["loc"])) or DESCRIPTION_FILE
         raise _malformed(directory, f"'{place}': {first['msg']}") from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise _malformed(directory, str(exc)) from exc
 
 
@@ -149,17 +154,33 @@ def _numbers(directory: Path) -> _Numbers:
     from safetensors import SafetensorError, safe_open
 
     file = directory / WEIGHTS_FILE
+    check_weights(file)
     try:
         with safe_open(file, framework="numpy") as tensors:
             texts, images = (
                 restored(tensors.get_tensor(name), tensors.get_tensor(BANK_SCALES + name))
                 for name in (BANK_TEXTS, BANK_IMAGES)
             )
-            weight: NDArray[np.float32] = tensors.get_tensor(PROJECTION_WEIGHT)
-            bias: NDArray[np.float32] = tensors.get_tensor(PROJECTION_BIAS)
-    except (OSError, SafetensorError) as exc:
+            weight, bias = (
+                _finite(tensors.get_tensor(name)) for name in (PROJECTION_WEIGHT, PROJECTION_BIAS)
+            )
+    except (OSError, SafetensorError, TypeError, ValueError) as exc:
         raise _malformed(directory, f"{WEIGHTS_FILE}: {exc}") from exc
+    if texts.ndim != 2 or images.ndim != 2 or texts.shape[1] != images.shape[1]:
+        shapes = f"texts {texts.shape}, images {images.shape}"
+        raise _malformed(directory, f"the bank's embeddings don't fit together ({shapes})")
     return _Numbers(weight, bias, QueryBank(_unit(texts), _unit(images)))
+
+
+def _finite(values: Array) -> NDArray[np.float32]:
+    """`values`, seen to be float32 numbers.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    if values.dtype != np.float32 or not np.isfinite(values).all():
+        raise ValueError("the projection is not of finite float32 numbers")
+    return values.astype(np.float32, copy=False)
 
 
 def _projection(directory: Path, grid: Grid, numbers: _Numbers) -> RegionProjection:

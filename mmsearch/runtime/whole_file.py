@@ -8,6 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def sync_file(path: Path) -> None:
+    """Flush a file to disk, whoever wrote it, and that it is there.
+
+    Raises:
+        OSError: It is not there, or the disk fails.
+    """
+    with path.open("r+b" if os.name == "nt" else "rb") as stream:
+        os.fsync(stream.fileno())
+    sync_folder(path.parent)
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, flush it to disk, give it the name `path`.
 

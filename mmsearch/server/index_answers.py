@@ -52,6 +52,9 @@ class SpaceCounts(SpaceInfo):
     n_with_regions: int = Field(
         description="How many of the pictures have the region features that a reranker reads."
     )
+    is_previous: bool = Field(
+        description="Whether it was the default before, and can be gone back to."
+    )
     vectors_size_bytes: int
     vectors: list[VectorFile]
 

@@ -12,6 +12,7 @@ from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from mmsearch.engine.records import IndexOptions
 from mmsearch.server.places import PathText, below_a_root
 from mmsearch.server.problems import Problem, Refused
 from mmsearch.server.shapes import Json, json_response
@@ -33,6 +34,18 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     paths: Annotated[list[PathText], Field(min_length=1, max_length=100)] | None = None
+    recheck: bool = Field(
+        default=False, description="Read all files, also those whose size and time are as before."
+    )
+    allow_mass_removal: bool = Field(
+        default=False,
+        description="Let pictures that are gone leave the index even where they are more than "
+        "half of a folder; else they are kept, and the summary tells of them in `held_back`.",
+    )
+
+    def options(self) -> IndexOptions:
+        """What the indexer is to do."""
+        return IndexOptions(recheck=self.recheck, allow_mass_removal=self.allow_mass_removal)
 
 
 class JobRoutes:
@@ -50,10 +63,10 @@ class JobRoutes:
         Only folders and files at or below a folder that is indexed already are taken. One job
         runs at a time.
         """
-        paths = None if asked is None else asked.paths
+        asked = asked or JobRequest()
         library = self._services.library
-        places = await self._services.threads.file(below_a_root, library, paths)
-        return json_response(self._jobs.start(places).to_json(), 202)
+        places = await self._services.threads.file(below_a_root, library, asked.paths)
+        return json_response(self._jobs.start(places, asked.options()).to_json(), 202)
 
     async def listing(self) -> Response:
         """List the jobs since the server started, newest first."""

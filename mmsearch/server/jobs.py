@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmsearch.engine.records import IndexOptions
 from mmsearch.errors import MmsearchError
 from mmsearch.server.problems import Problem, Refused, problem_of
 from mmsearch.server.shapes import Json, shown, summary_json
@@ -43,6 +44,7 @@ class Stage(StrEnum):
     """What a job is at."""
 
     SCAN = "scan"
+    READ = "read"
     MODEL = "model"
     PICTURES = "pictures"
     CAPTIONS = "captions"
@@ -110,6 +112,11 @@ class _Watcher:
         self._job.stage, self._job.found = Stage.SCAN, found
         self._changed()
 
+    def on_read(self, done: int, total: int) -> None:
+        """Keep; a safe point."""
+        self._job.stage, self._job.done, self._job.total = Stage.READ, done, total
+        self._changed()
+
     def on_model(self, name: str) -> None:
         """Keep."""
         self._job.stage, self._job.model = Stage.MODEL, name
@@ -150,8 +157,8 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._thread: threading.Thread | None = None
 
-    def start(self, paths: Sequence[Path]) -> Job:
-        """A new job over `paths`.
+    def start(self, paths: Sequence[Path], options: IndexOptions | None = None) -> Job:
+        """A new job over `paths`; it asks nobody: what `options` do not allow is held back.
 
         Raises:
             Refused: One is running (409).
@@ -163,8 +170,9 @@ class Jobs:
             self._jobs[job.job_id] = job
             while len(self._jobs) > _MAX_KEPT:
                 self._jobs.popitem(last=False)
+            work = (job, options or IndexOptions())
             self._thread = threading.Thread(
-                target=self._run, args=(job,), name="indexing", daemon=True
+                target=self._run, args=work, name="indexing", daemon=True
             )
             self._thread.start()
         return job
@@ -202,12 +210,12 @@ class Jobs:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, options: IndexOptions) -> None:
         _step_back()
         state, problem, summary = JobState.FAILED, None, None
         try:
             with self._open_library() as library:
-                summary = library.index(job.paths, progress=_Watcher(job))
+                summary = library.index(job.paths, options, _Watcher(job))
             state = JobState.CANCELLED if summary.interrupted else JobState.DONE
         except KeyboardInterrupt:  # asked for before the indexer could catch it
             state = JobState.CANCELLED

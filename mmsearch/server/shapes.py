@@ -177,6 +177,7 @@ def status_json(status: LibraryStatus) -> Json:
                 "n_images": one.n_images,
                 "n_captions": one.n_captions,
                 "n_with_regions": one.n_with_regions,
+                "is_previous": one.is_previous,
                 "vectors_size_bytes": one.vectors_size_bytes,
                 "vectors": [asdict(file) for file in one.vectors],
             }
@@ -205,7 +206,11 @@ def facets_json(facets: Facets) -> Json:
 
 def summary_json(summary: IndexSummary) -> Json:
     """What one indexing run did: the record, its paths as text."""
-    return {**asdict(summary), "offline_roots": [shown(root) for root in summary.offline_roots]}
+    return {
+        **asdict(summary),
+        "offline_roots": [shown(root) for root in summary.offline_roots],
+        "held_back": [{**asdict(held), "path": shown(held.path)} for held in summary.held_back],
+    }
 
 
 def _is_text(value: str) -> bool:

@@ -6,7 +6,6 @@ Random numbers need no place in it: all are functions of the seed, the epoch and
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,9 +75,10 @@ def read_state(folder: Path, fingerprint: str, device: torch.device) -> Mapping[
     way_out = "give the settings it was started with, another --out, or start over (--restart)"
     try:
         state: Mapping[str, object] = torch.load(file, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as exc:
-        raise ConfigError(f"{file}: the unfinished run cannot be read ({exc}): {way_out}") from exc
-    if state["fingerprint"] != fingerprint:
+    except Exception as exc:  # a damaged archive makes torch raise whatever it likes
+        line = " ".join(str(exc).split())[:200]
+        raise ConfigError(f"{file}: the unfinished run cannot be read ({line}): {way_out}") from exc
+    if not isinstance(state, dict) or state.get("fingerprint") != fingerprint:
         raise ConfigError(f"{folder.parent}: an unfinished run with other settings: {way_out}")
     return state
 

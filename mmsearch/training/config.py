@@ -12,6 +12,7 @@ from mmsearch.training.settings import (
     Augmentation,
     Device,
     check_above_zero,
+    check_least,
     check_pictures,
     check_shares,
     fingerprint_of,
@@ -104,10 +105,7 @@ class TrainConfig:
         Raises:
             ConfigError: Names the setting and what it may be.
         """
-        for name, lowest in _AT_LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise ConfigError(f"training: {name} is {value}, must be at least {lowest}")
+        check_least(self, _AT_LEAST)
         check_shares(self, ("warmup", "val_fraction", "ema"))
         if not 0 < self.layer_decay <= 1:
             raise ConfigError(f"training: layer_decay is {self.layer_decay}, must be in (0, 1]")
@@ -123,7 +121,7 @@ class TrainConfig:
         return fingerprint_of(asdict(self), _FREE)
 
 
-_AT_LEAST = {
+_AT_LEAST: dict[str, float] = {
     "epochs": 1,
     "batch_size": 2,
     "chunk": 0,

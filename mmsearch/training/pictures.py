@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mmsearch.errors import DatasetError
 from mmsearch.media.decode import DecodeLimits
 from mmsearch.media.pool import DecodeJob, DecodePool
+from mmsearch.training.kept import kept_array
 from mmsearch.training.records import RunListener
 from mmsearch.types import ImageTensor, InputSpec
 
@@ -97,7 +98,7 @@ def gather_pictures(
         # The manifest comes last: without it, half-written pixels are not looked at.
         manifest = {"key": key, "kept": keep, "digests": found[0], "reasons": found[1]}
         (folder / _MANIFEST).write_text(json.dumps(manifest), "utf-8")
-    kept = np.load(folder / _PIXELS, mmap_mode="r") if keep else None
+    kept = kept_array(folder / _PIXELS, np.uint8) if keep else None
     return PictureStore(paths, found, settings, kept)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
@@ -20,10 +21,10 @@ Augmentation = Literal["none", "light", "strong"]
 
 
 def check_least(config: object, least: Mapping[str, float]) -> None:
-    """Refuse numbers below what they must be; a number that is none is below everything."""
+    """Refuse numbers below what they must be, and what is no number or without an end."""
     for name, lowest in least.items():
         value = getattr(config, name)
-        if value is not None and not value >= lowest:
+        if value is not None and not lowest <= value < math.inf:
             raise ConfigError(f"training: {name} is {value}, must be at least {lowest}")
 
 
@@ -36,10 +37,10 @@ def check_shares(config: object, names: Collection[str]) -> None:
 
 
 def check_above_zero(config: object, names: Collection[str]) -> None:
-    """Refuse numbers that are not above 0."""
+    """Refuse numbers that are not above 0, and what is without an end."""
     for name in names:
         value = getattr(config, name)
-        if not value > 0:
+        if not 0 < value < math.inf:
             raise ConfigError(f"training: {name} is {value}, must be above 0")
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mmsearch.training import order
 from mmsearch.training.augment import LEVELS
+from mmsearch.training.kept import kept_array
 from mmsearch.training.network import Network
 from mmsearch.training.pairs import PairSet
 from mmsearch.training.pictures import PictureStore
@@ -51,8 +52,7 @@ def keep_views(
     file = settings.folder / f"views-{digest[:16]}.npy"
     if not file.exists():
         _write(source, split, settings, (file, listener))
-    kept: NDArray[np.float16] = np.load(file, mmap_mode="r")
-    return kept
+    return kept_array(file, np.float16)
 
 
 def _write(

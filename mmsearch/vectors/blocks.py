@@ -88,11 +88,12 @@ class Blocks:
 
     def _check_run(self, first: int, last: int, code_size: int) -> None:
         size = rows_in_block(code_size) * code_size
-        with self._reading:
-            start = self._codes_at.start + first * size
-            self._file.seek(start)
-            stop = min(start + (last - first) * size, self._codes_at.stop)
-            data = memoryview(self._file.read(stop - start))
+        try:
+            data = self._read(first, last, size)
+        except OSError as exc:
+            raise VectorIndexError(
+                f"vector file {self._path} cannot be read ({exc.strerror}): it will be rebuilt"
+            ) from exc
         for block in range(first, last):
             at = (block - first) * size
             if _digest(data[at : at + size]) != self._digests[block].tobytes():
@@ -100,6 +101,14 @@ class Blocks:
                     f"vector file {self._path} does not fit its checksum: it will be rebuilt"
                 )
         self._known[first:last] = True
+
+    def _read(self, first: int, last: int, size: int) -> memoryview:
+        """The bytes of the blocks from `first` to before `last`, of `size` bytes each."""
+        start = self._codes_at.start + first * size
+        stop = min(start + (last - first) * size, self._codes_at.stop)
+        with self._reading:
+            self._file.seek(start)
+            return memoryview(self._file.read(stop - start))
 
 
 def _digest(block: memoryview) -> bytes:

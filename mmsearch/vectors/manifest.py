@@ -7,8 +7,9 @@ never pays for importing FAISS.
 from __future__ import annotations
 
 import json
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from mmsearch.errors import VectorIndexError
 from mmsearch.types import Modality, Space
 
 MAGIC = b"mmsearch"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TRAILER_BYTES = 32 + 8 + len(MAGIC)
 SAMPLE_BYTES = 4096
 SAMPLES = 64
@@ -28,10 +29,11 @@ SAMPLES = 64
 class Manifest:
     """What a file holds: `rows_bytes` of FAISS codes and ids, and what belongs to them.
 
-    `digest` is BLAKE3 over ids, the codes' block digests and the rest, `fingerprint` over samples.
-    A file of recent changes names the `base` it adds to, by digest, and takes `n_removed` from it.
-    `lists` says whether there are inverted lists; they were trained on a gallery of `trained_on`,
-    whose embeddings lay `misfit` away from the centres (1 - cosine, mean).
+    `digest` is BLAKE3 over all data but the codes, and with them their blocks' digests;
+    `fingerprint` over samples of all. A file of recent changes names the `base` it adds to, by
+    digest, and takes `n_removed` from it. `lists` says whether there are inverted lists; they were
+    trained on a gallery of `trained_on`, whose embeddings lay `misfit` away from the centres
+    (1 - cosine, mean).
     """
 
     version: int
@@ -71,7 +73,7 @@ def read_manifest(path: Path) -> Manifest | None:
             return _manifest(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, RecursionError) as exc:
         raise VectorIndexError(
             f"vector file {path} is damaged ({exc}): it will be rebuilt"
         ) from exc
@@ -128,9 +130,33 @@ def _manifest(file: BinaryIO) -> Manifest:
     text = file.read(length)
     if blake3(text).digest() != trailer[:32]:
         raise ValueError("its manifest does not fit its checksum")
-    manifest = Manifest(**json.loads(text))
-    if manifest.version != FORMAT_VERSION:
-        raise ValueError(f"its format is {manifest.version}, not {FORMAT_VERSION}")
+    manifest = _parsed(text)
     if manifest.data_bytes != data_bytes or manifest.fingerprint != fingerprint(file, data_bytes):
         raise ValueError("its data does not fit its manifest")
     return manifest
+
+
+def _parsed(text: bytes) -> Manifest:
+    """The manifest in its JSON, every value of its kind."""
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("its manifest is no object")  # noqa: TRY004 - all of these are ValueErrors
+    if values.get("version") != FORMAT_VERSION:
+        raise ValueError(f"its format is {values.get('version')!r}, not {FORMAT_VERSION}")
+    manifest = Manifest(**values)
+    for field in fields(Manifest):
+        value = getattr(manifest, field.name)
+        if not _is_of_kind(str(field.type), value):
+            raise ValueError(f"'{field.name}' of its manifest is malformed")
+    return manifest
+
+
+def _is_of_kind(kind: str, value: object) -> bool:
+    """Whether a value of JSON can be of the type an annotation names; a number is 0 or more."""
+    if kind == "str":
+        return isinstance(value, str)
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "float" and isinstance(value, float):
+        return 0 <= value < math.inf
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63

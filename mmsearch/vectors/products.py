@@ -20,14 +20,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsearch.runtime.products import MOST_IN_A_PRODUCT
 from mmsearch.types import Embeddings, Scores
 
 TOLERANCE = 1e-4
 """Two ways to add up a product of unit vectors differ by less, up to d of a few thousand."""
-
-_MOST_IN_A_PRODUCT = 1 << 18
-"""Multiplications in one call of BLAS: beyond, it starts threads of its own, which stand in each
-other's way as soon as something else runs."""
 
 _FIRST_STRETCH = 1024
 _STRETCH = 8192
@@ -110,7 +107,7 @@ class _Gatherer:
     def _multiply(self, rows: Embeddings, out: NDArray[np.float32]) -> None:
         """The products of some rows with all queries, as many small ones in one call."""
         dim, count = self._across.shape
-        step = max(1, _MOST_IN_A_PRODUCT // (dim * count))
+        step = max(1, MOST_IN_A_PRODUCT // (dim * count))
         whole = len(rows) // step * step
         np.matmul(
             rows[:whole].reshape(-1, step, dim),

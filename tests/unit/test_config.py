@@ -65,7 +65,16 @@ def test_the_index_lives_below_home(folder: Path) -> None:
     [
         ('colour = "red"\n', "colour"),
         ("batch_size = 0\n", "batch_size"),
+        ("decode_memory_mb = 127\n", "decode_memory_mb"),
+        ("decode_timeout_s = inf\n", "decode_timeout_s"),
+        ("max_megapixels = nan\n", "max_megapixels"),
         ("home = \n", "mmsearch.toml"),
+        ('home = "~nobody-at-all/x"\n', "no home for '~nobody-at-all'"),
+        ("port = " + "9" * 5000, "mmsearch.toml"),
+        ("a = " + "[" * 3000, "mmsearch.toml"),
+        ("max_megapixels = inf\n", "max_megapixels"),
+        ("decode_timeout_s = 1e10\n", "decode_timeout_s"),
+        ("decode_memory_mb = 99999999999999999999\n", "decode_memory_mb"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line_that_names_it(
@@ -89,3 +98,11 @@ def test_an_unknown_environment_variable_is_an_error(
 def test_an_index_name_cannot_leave_the_home(folder: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="index"):
         load_settings(index=name)
+
+
+def test_a_variable_that_is_not_utf_8_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMSEARCH_MODEL", "caf\udce9")
+    with pytest.raises(ConfigError, match="MMSEARCH_MODEL"):
+        load_settings()

@@ -95,17 +95,32 @@ def read_record(folder: Path) -> BackupRecord:
                 "upgrade mmsearch"
             )
         made_at = datetime.fromisoformat(shape["made_at"])
+        shape.setdefault("damaged", 0)  # older versions do not tell
         known = {field.name: shape[field.name] for field in fields(BackupRecord)}
-        return BackupRecord(**{**known, "made_at": made_at})
+        return _checked(BackupRecord(**{**known, "made_at": made_at}))
     except FileNotFoundError as exc:
         raise CatalogueError(
             f"{folder} holds no whole backup ({RECORD_NAME} is not there): "
             "name a folder that 'mmsearch backup' made"
         ) from exc
-    except (OSError, ValueError, TypeError, KeyError) as exc:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as exc:
         raise CatalogueError(
             f"{file} cannot be read ({type(exc).__name__}: {exc}): take another backup"
         ) from exc
+
+
+def _checked(record: BackupRecord) -> BackupRecord:
+    """A record, every value of its kind.
+
+    Raises:
+        ValueError: One is not.
+    """
+    for name, value in asdict(record).items():
+        is_text = name in ("version", "index", "digest")
+        is_count = type(value) is int and value >= 0
+        if name != "made_at" and not (isinstance(value, str) if is_text else is_count):
+            raise ValueError(f"'{name}' is {value!r}")
+    return record
 
 
 def _made_folder(folder: Path) -> bool:

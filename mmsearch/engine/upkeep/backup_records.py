@@ -12,7 +12,8 @@ class BackupRecord:
     """What a backup holds, as its `backup.json` says.
 
     `pictures` counts distinct ones, `files` all; `digest` is BLAKE3 of the catalogue file, of
-    `size_bytes`; `version` is that of mmsearch.
+    `size_bytes`; `version` is that of mmsearch. `damaged` embeddings and region features were
+    damaged in the index already, and are so in the backup; 0 too in those of older versions.
     """
 
     format: int
@@ -27,6 +28,7 @@ class BackupRecord:
     embeddings: int
     size_bytes: int
     digest: str
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

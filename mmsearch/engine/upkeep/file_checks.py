@@ -138,7 +138,7 @@ def _damage(media: MediaRecord) -> Finding | None:
     return _finding(
         media.path,
         "has other bytes than when it was indexed, though its size and time are the same",
-        f"put a copy in its place, or touch it and run 'mmsearch index {media.path.parent}'",
+        f"put a copy in its place, or run 'mmsearch index {media.path.parent} --recheck'",
     )
 
 

@@ -24,13 +24,13 @@ from mmsearch.engine.upkeep.backup import describe, read_record
 from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
 from mmsearch.engine.upkeep.findings import UpkeepListener
 from mmsearch.errors import CatalogueError
+from mmsearch.runtime.at_work import at_work_on, is_abandoned
 from mmsearch.runtime.whole_file import sync_folder
 
 logger = logging.getLogger(__name__)
 
 POINT_PREFIX = "before-restore-"
 _STAGE_PREFIX = ".restore-"
-_ABANDONED_AFTER_S = 3600.0
 _CHUNK_BYTES = 1 << 22
 
 
@@ -64,11 +64,12 @@ def _stage(index_dir: Path) -> Iterator[Path]:
     """A folder beside the catalogue, gone at the end; so are those of restores that were killed."""
     index_dir.mkdir(parents=True, exist_ok=True)
     for stray in index_dir.glob(f"{_STAGE_PREFIX}*"):
-        if time.time() - stray.stat().st_mtime > _ABANDONED_AFTER_S:
+        if is_abandoned(stray):
             shutil.rmtree(stray, ignore_errors=True)
     stage = Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=index_dir))
     try:
-        yield stage
+        with at_work_on(stage):
+            yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         with contextlib.suppress(OSError):

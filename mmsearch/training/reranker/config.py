@@ -152,8 +152,7 @@ class RerankerTrainConfig:
         check_shares(self.drawing, shares)
         check_shares(self, ("warmup", "ema"))
         check_above_zero(self, ("lr", "language_lr", "clip"))
-        if not self.drawing.temperature > 0:
-            raise ConfigError(f"training: temperature is {self.drawing.temperature}, must be > 0")
+        check_above_zero(self.drawing, ("temperature",))
         self._check_network()
 
     def fingerprint(self) -> str:

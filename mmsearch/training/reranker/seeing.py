@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from mmsearch.encoders.taps import TappedTower
 from mmsearch.runtime.whole_file import write_whole
 from mmsearch.training import order
 from mmsearch.training.augment import LEVELS
+from mmsearch.training.kept import kept_array, unreadable
 from mmsearch.training.network import Network
 from mmsearch.training.pairs import Pairs
 from mmsearch.training.pictures import PictureStore
@@ -115,13 +117,15 @@ def keep_tables(
         if not files[0].exists():
             told = partial(_tell, listener, view, views, len(seeing.rows))
             _write_view(seeing, reduction, (data, view), files, told)
-        images.append(np.load(files[0]))
-        cells.append(np.load(files[1], mmap_mode="r"))
+        images.append(kept_array(files[0], np.float32, mapped=False))
+        cells.append(kept_array(files[1], np.float16))
     texts = base.with_suffix(".texts.npy")
     if not texts.exists():
         listener.on_message("embedding the captions with the dual encoder")
         _save(texts, seeing.texts())
-    return Tables(reduction, tuple(cells), tuple(images), np.load(texts))
+    return Tables(
+        reduction, tuple(cells), tuple(images), kept_array(texts, np.float32, mapped=False)
+    )
 
 
 def _kept_reduction(seeing: Seeing, data: DualData, file: Path) -> Reduction:
@@ -135,8 +139,11 @@ def _kept_reduction(seeing: Seeing, data: DualData, file: Path) -> Reduction:
         flat = np.concatenate([part.reshape(-1, part.shape[2]) for part in cells])
         weight, bias = fit_reduction(flat, seeing.tap_widths(), data.width)
         write_whole(file, lambda path: _write_arrays(path, weight, bias))
-    with np.load(file) as arrays:
-        return Reduction(seeing.taps, *seeing.grid, arrays["weight"], arrays["bias"])
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return Reduction(seeing.taps, *seeing.grid, arrays["weight"], arrays["bias"])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as exc:
+        raise unreadable(file, exc) from exc
 
 
 def _write_view(

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmsearch.training.kept import kept_array
 from mmsearch.training.reranker.device import Compute
 from mmsearch.training.reranker.model import RerankerModel
 
@@ -64,7 +65,7 @@ def keep_states(
                 kept[starts[caption] : starts[caption + 1]] = one[: len(tokens[caption])]
         kept.flush()
         beside.replace(file)
-    return CaptionStates(np.load(file, mmap_mode="r"), starts)
+    return CaptionStates(kept_array(file, np.float16), starts)
 
 
 def _run(

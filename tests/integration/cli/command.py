@@ -54,12 +54,16 @@ class Mmsearch:
 
     def start(self, *arguments: str | Path, **popen: object) -> subprocess.Popen[bytes]:
         """A started process; its streams are pipes unless given."""
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
+        streams = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            **popen,
+        }
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
             [SCRIPT, *arguments],
             cwd=self.folder,
             env={**os.environ, **self.environment},
-            stdin=subprocess.DEVNULL,
             **streams,
         )
 
@@ -91,6 +95,16 @@ class Mmsearch:
         os.close(theirs)
         written = _read_all(ours, time.monotonic() + TIMEOUT_S)
         return Finished(process.wait(timeout=TIMEOUT_S), written)
+
+    def run_asked(self, answer: bytes, *arguments: str | Path) -> Finished:
+        """A run at a terminal, where somebody types `answer`; stdout goes to a pipe."""
+        ours, theirs = pty.openpty()
+        process = self.start(*arguments, stdin=theirs, stderr=theirs)
+        os.close(theirs)
+        os.write(ours, answer)
+        seen = _read_all(ours, time.monotonic() + TIMEOUT_S)
+        out, _ = process.communicate(timeout=TIMEOUT_S)
+        return Finished(process.returncode, out, seen)
 
     def imported(self, *arguments: str | Path) -> set[str]:
         """The heavy libraries that one run imports."""

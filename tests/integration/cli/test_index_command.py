@@ -6,6 +6,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+from PIL import Image
+
 from tests.integration.cli.command import Mmsearch
 from tests.integration.cli.conftest import World, make_picture
 
@@ -54,6 +56,30 @@ def test_strict_exits_1_if_a_file_failed(mmsearch: Mmsearch) -> None:
     done = mmsearch.run("index", "photos", "--strict")
     assert done.code == 1
     assert "status --failed" in done.notes
+
+
+def test_a_limit_out_of_bounds_is_one_line_that_names_it(mmsearch: Mmsearch) -> None:
+    (mmsearch.folder / "photos").mkdir()
+    done = mmsearch.run("index", "photos", "--decode-memory-mb", "5")
+    assert done.code == 2
+    assert "'decode_memory_mb'" in done.notes
+    assert "128" in done.notes
+    assert done.notes.count("\n") == 1
+
+
+def test_a_higher_limit_and_retry_failed_read_again_what_failed(mmsearch: Mmsearch) -> None:
+    photos = mmsearch.folder / "photos"
+    photos.mkdir()
+    make_picture(photos / "a.png", "red", 1)
+    Image.new("RGB", (200, 100)).save(photos / "big.png")
+    (photos / "bad.png").write_bytes(b"x")
+
+    def indexed(*options: str) -> tuple[object, object]:
+        [summary] = mmsearch.run("index", "photos", "--json", *options).objects()
+        return summary["added"], summary["failed"]
+
+    assert indexed("--max-megapixels", "0.01") == (1, 2)
+    assert indexed("--max-megapixels", "0.05", "--retry-failed") == (1, 1)
 
 
 def test_without_a_path_all_known_folders_are_brought_up_to_date(mmsearch: Mmsearch) -> None:

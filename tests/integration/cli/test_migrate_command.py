@@ -42,6 +42,12 @@ def hits(desk: World) -> list[dict[str, object]]:
     return done.objects()
 
 
+def status(desk: World) -> str:
+    done = desk.mmsearch.run("status")
+    assert done.code == 0, done.notes
+    return done.text
+
+
 def test_there_and_back_and_the_old_one_out(desk: World, second_model: Path) -> None:
     before = hits(desk)
     done = desk.mmsearch.run("migrate", "--to", second_model)
@@ -50,6 +56,7 @@ def test_there_and_back_and_the_old_one_out(desk: World, second_model: Path) -> 
     assert "--rollback' goes back" in done.notes
     after = hits(desk)
     assert after != before
+    assert ", previous: 'mmsearch migrate --rollback' goes back to it)" in status(desk)
     done = desk.mmsearch.run("migrate", "--rollback", "--json")
     assert done.code == 0
     [report] = done.objects()
@@ -59,6 +66,7 @@ def test_there_and_back_and_the_old_one_out(desk: World, second_model: Path) -> 
     [dropped] = done.objects()
     assert (done.code, dropped["images"], dropped["captions"]) == (0, 9, 8)
     assert hits(desk) == before
+    assert "previous" not in status(desk)
     assert desk.mmsearch.run("migrate", "--rollback").code == 1
 
 

@@ -32,6 +32,20 @@ def test_a_sound_index_exits_0_with_nothing_on_stdout(shared_world: World) -> No
     assert shared_world.mmsearch.run("-q", "verify", "--files", "none").notes == ""
 
 
+def test_a_backup_of_damaged_embeddings_is_made_and_warns(world: World) -> None:
+    """On stderr, with -q too, and for programs: it is not to be found out when it is restored."""
+    assert "warning" not in world.mmsearch.run("backup", "sound").notes
+    spoil_an_embedding(world)
+    done = world.mmsearch.run("-q", "backup", "damaged", "--json")
+    assert (done.code, done.objects()[0]["damaged"]) == (0, 1)
+    assert done.notes.startswith("mmsearch: warning: ")
+    assert "1 damaged" in done.notes
+    assert "'mmsearch verify'" in done.notes
+    assert "'mmsearch repair'" in done.notes
+    done = world.mmsearch.run("restore", "damaged", "--yes")
+    assert (done.code, "1 damaged" in done.notes) == (0, True)
+
+
 def test_no_model_is_loaded(shared_world: World) -> None:
     for command in ("verify", "repair", "optimize"):
         assert not shared_world.mmsearch.imported(command) & {"torch", "open_clip", "openvino"}

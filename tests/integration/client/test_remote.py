@@ -20,7 +20,7 @@ from mmsearch.errors import (
     QueryError,
     RemoteError,
 )
-from mmsearch.types import Orientation
+from mmsearch.types import HeldBack, Orientation
 from tests.fakes import FakeModels, WarningListener
 from tests.integration.server.conftest import Gallery, make_gallery
 from tests.live_server import LiveServer, live_server
@@ -176,6 +176,24 @@ def test_indexing_is_followed_to_its_end(
     assert remote.index().unchanged == local.status().n_files
     assert remote.remove(gallery.photos / "later.png") == 1
     (gallery.photos / "later.png").unlink()
+
+
+def test_the_server_keeps_what_is_gone_unless_told_and_rechecks_on_demand(
+    remote: RemoteLibrary, gallery: Gallery
+) -> None:
+    folder = gallery.photos / "many"
+    paths = [photo(folder / f"{number}.png", "green", 300 + number) for number in range(12)]
+    assert remote.index(folder).added == 12
+    for path in paths[:-1]:
+        path.unlink()
+    watcher = WarningListener()
+    held = remote.index(folder, watcher, recheck=True)
+    assert (held.unchanged, held.removed) == (1, 0)
+    assert held.held_back == (HeldBack(folder, 11, 12),)
+    assert len(watcher.messages) == 1
+    assert remote.index(folder, allow_mass_removal=True).removed == 11
+    assert remote.remove(paths[-1]) == 1
+    paths[-1].unlink()
 
 
 def test_errors_are_of_the_same_class(

@@ -69,17 +69,6 @@ def test_a_few_files_deleted_by_hand_leave(library: Library, photos: Path) -> No
     assert (summary.removed, summary.offline_roots) == (survey_module.EMPTY_IS_ABSENT_FROM - 1, ())
 
 
-def test_all_files_deleted_from_a_root_that_still_has_folders_leave(
-    library: Library, photos: Path
-) -> None:
-    """An unmounted drive leaves an empty mount point; folders that stay are no such thing."""
-    _fill(photos / "sub", survey_module.EMPTY_IS_ABSENT_FROM)
-    library.index(photos)
-    for path in (photos / "sub").iterdir():
-        path.unlink()
-    assert library.index(photos).removed == survey_module.EMPTY_IS_ABSENT_FROM
-
-
 def test_a_missing_folder_inside_a_root_is_kept_when_named(library: Library, photos: Path) -> None:
     """Named itself it may be unmounted; seen from its root, which is there, it was deleted."""
     _fill(photos / "sub", 2)

@@ -19,7 +19,8 @@ from mmsearch.types import Embeddings, ImageTensor
 from tests.fakes import FakeDualEncoder, FakeModels
 from tests.photos import fake_library, photo
 
-SUBJECTS = ["python", "packages", "processor", "gpu", "formats", "home", "cache", "model", "index"]
+SUBJECTS = ["python", "packages", "processor", "gpu", "formats", "limits"]
+SUBJECTS += ["home", "cache", "model", "index"]
 
 
 @pytest.fixture
@@ -61,6 +62,21 @@ def test_nothing_is_made_by_looking(settings: Settings, home: Path) -> None:
     [index] = of("index", settings)
     assert (index.level, index.says) == (Level.OK, "none yet")
     assert not home.exists()
+
+
+def test_the_limits_in_force_are_told_with_their_settings(home: Path) -> None:
+    given = load_settings(home=home, decode_workers=2, decode_memory_mb=700, max_megapixels=90)
+    [limits] = of("limits", given)
+    assert limits.says.startswith(
+        "a picture may take 700 MB (decode_memory_mb), 90 megapixels (max_megapixels) and 60 s "
+        "(decode_timeout_s), for 2 at a time (decode_workers) on "
+    )
+
+
+def test_workers_that_may_exhaust_the_memory_together_are_a_note(home: Path) -> None:
+    [limits] = of("limits", load_settings(home=home, decode_workers=256, decode_memory_mb=1 << 20))
+    assert limits.level is Level.NOTE
+    assert "fewer decode_workers" in limits.advice
 
 
 def test_indexes_are_told_with_their_schema(settings: Settings, home: Path, photos: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from mmsearch.engine.library import Library
+from mmsearch.engine.records import IndexOptions
 from tests.fakes import FakeModels
 from tests.photos import (
     bad_photo,
@@ -179,6 +181,52 @@ def test_a_bad_file_is_listed_and_not_tried_again(library: Library, photos: Path
     info = library.info(bad)
     assert info.media is None
     assert info.failure == failure
+
+
+def test_a_file_over_a_limit_is_tried_again_when_that_limit_is_higher(
+    home: Path, photos: Path
+) -> None:
+    """Neither the same limit again nor a lower one costs a read; another kind of failure stays."""
+    photo(photos / "big.png", size=400)
+    bad_photo(photos / "bad.png")
+    for megapixels in (0.1, 0.1, 0.05):
+        with fake_library(home, max_megapixels=megapixels) as library:
+            assert counts(library.index(photos)) == {"failed": 2}
+            reasons = {failure.path.name: failure.reason for failure in library.failures()}
+            assert reasons["big.png"] == (
+                "400x400 is 0.2 megapixels, over the limit of 0.1: raise max_megapixels"
+            )
+    with fake_library(home, max_megapixels=0.2) as library:
+        assert counts(library.index(photos)) == {"added": 1, "failed": 1}
+        assert [failure.path.name for failure in library.failures()] == ["bad.png"]
+
+
+def test_a_known_picture_that_was_over_a_limit_for_another_model_is_tried_again(
+    home: Path, photos: Path
+) -> None:
+    photo(photos / "big.png", size=400)
+    with fake_library(home) as library:
+        library.index(photos)
+    with fake_library(home, model="other", max_megapixels=0.1) as library:
+        assert counts(library.index(photos)) == {"failed": 1}
+        assert counts(library.index(photos)) == {"failed": 1}
+    with fake_library(home, model="other") as library:
+        assert counts(library.index(photos)) == {"updated": 1}
+        assert library.failures() == []
+
+
+def test_files_that_failed_are_read_again_where_that_is_asked_for(
+    library: Library, photos: Path
+) -> None:
+    """What made them fail may have been outside: permissions, a missing decoder."""
+    path = photo(photos / "x.png")
+    stamp, good = path.stat(), path.read_bytes()
+    for content in (b"x" * len(good), good):
+        path.write_bytes(content)
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        assert counts(library.index(photos)) == {"failed": 1}
+    assert counts(library.index(photos, IndexOptions(retry_failed=True))) == {"added": 1}
+    assert library.failures() == []
 
 
 def test_a_bad_file_that_is_mended_is_indexed(library: Library, photos: Path) -> None:

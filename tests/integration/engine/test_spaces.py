@@ -145,3 +145,28 @@ def test_pictures_of_an_offline_root_wait(home: Path, album: Path) -> None:
         assert (summary.updated, summary.failed) == (4, 0)
         (album / "away").rename(album / "two")
         assert library.index([album / "one", album / "two"]).updated == 1
+
+
+def test_a_moved_picture_whose_place_was_taken_is_embedded_in_the_same_run(
+    home: Path, album: Path
+) -> None:
+    """Its oldest row is at the old place, which has to be read for the picture that is there."""
+    (album / "one/0.png").rename(album / "one/moved.png")
+    photo(album / "one/0.png", "green", 77)
+    with fake_library(home, model="other") as library:
+        summary = library.index(album / "one")
+        assert (summary.added, summary.updated, summary.unchanged) == (1, 5, 0)
+        found = {hit.media.path.name for hit in library.query("red", k=50)}
+        assert found == {"moved.png", "0.png", "1.png", "2.png", "3.png", "blue.png"}
+        assert library.index(album / "one").unchanged == 5
+
+
+def test_a_copy_is_embedded_where_the_oldest_file_is_gone(home: Path, album: Path) -> None:
+    """The folder of the deleted file is not looked at in that run."""
+    (album / "two/copy.png").write_bytes((album / "one/0.png").read_bytes())
+    with fake_library(home) as library:
+        library.index(album / "two")
+    (album / "one/0.png").unlink()
+    with fake_library(home, model="other") as library:
+        library.index(album / "two")
+        assert len(library.query("red", k=50)) == 5

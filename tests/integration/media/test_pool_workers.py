@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from mmsearch.errors import MediaError
-from mmsearch.media import worker_link
+from mmsearch.media import worker_link, worker_pool
 from mmsearch.media.frames import Job
 from mmsearch.media.limits import DecodeLimits
 from mmsearch.media.pool import DecodePool
-from mmsearch.media.worker_link import WorkerLink
+from mmsearch.media.worker_link import WAS_KILLED, WorkerLink
 from tests.integration.media.pool_runs import is_alive, jobs, linux_only, needs_signals, run
 from tests.unit.media.samples import LIMITS, encoded, scene, spec
 
@@ -63,16 +63,36 @@ def poison(monkeypatch: pytest.MonkeyPatch, strike: Callable[[int], None]) -> No
     monkeypatch.setattr(WorkerLink, "submit", submit)
 
 
+def abort(pid: int) -> None:
+    """End a stopped worker as a decoder that aborts does."""
+    os.kill(pid, signal.SIGABRT)
+    os.kill(pid, signal.SIGCONT)
+
+
 @needs_signals
 def test_a_file_that_crashes_every_worker_fails_alone(
     pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    poison(monkeypatch, abort)
+    bad = tmp_path / "poison.png"
+    bad.write_bytes(encoded(scene()))
+    with DecodePool(spec(), LIMITS, workers=1) as pool:
+        results = run(pool, [bad, *pictures])
+    assert results[0].error == "the decoder crashed (SIGABRT)"
+    assert [result.error for result in results[1:] if result.error] == []
+
+
+@needs_signals
+def test_a_file_whose_workers_the_system_kills_fails_alone_and_says_why(
+    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does when memory runs out; there is no other way to see it from here."""
     poison(monkeypatch, lambda pid: os.kill(pid, signal.SIGKILL))
     bad = tmp_path / "poison.png"
     bad.write_bytes(encoded(scene()))
     with DecodePool(spec(), LIMITS, workers=1) as pool:
         results = run(pool, [bad, *pictures])
-    assert results[0].error == "the decoder crashed (SIGKILL)"
+    assert results[0].error == WAS_KILLED
     assert [result.error for result in results[1:] if result.error] == []
 
 
@@ -86,9 +106,51 @@ def test_a_file_that_hangs_its_worker_fails_alone(
     with DecodePool(spec(), DecodeLimits(timeout_s=2.0), workers=1) as pool:
         started = time.monotonic()
         results = run(pool, [bad, *pictures])
-    assert results[0].error == "decoding took longer than 2 s"
+    assert results[0].error == "decoding took longer than 2 s: raise decode_timeout_s"
     assert [result.error for result in results[1:] if result.error] == []
     assert time.monotonic() - started < 30
+
+
+@needs_signals
+def test_workers_that_crash_on_file_after_file_end_the_run_with_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken decoder must not start two workers a file for a hundred thousand files."""
+    poison(monkeypatch, abort)
+    monkeypatch.setattr(worker_pool, "CRASHES_IN_A_ROW", 2)
+    bad = [tmp_path / str(number) / "poison.png" for number in range(5)]
+    for path in bad:
+        path.parent.mkdir()
+        path.write_bytes(encoded(scene()))
+    with DecodePool(spec(), LIMITS, workers=1) as pool:
+        run_of_all = pool.decode(jobs(bad), 5)
+        assert next(run_of_all).error == "the decoder crashed (SIGABRT)"
+        with pytest.raises(MediaError, match=r"2 files in a row.*\(SIGABRT\).*reinstall"):
+            next(run_of_all)
+
+
+@needs_signals
+def test_an_answer_between_crashes_shows_that_the_files_are_to_blame(
+    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, abort)
+    monkeypatch.setattr(worker_pool, "CRASHES_IN_A_ROW", 2)
+    bad = [tmp_path / str(number) / "poison.png" for number in range(2)]
+    for path in bad:
+        path.parent.mkdir()
+        path.write_bytes(encoded(scene()))
+    with DecodePool(spec(), LIMITS, workers=1) as pool:
+        results = run(pool, [bad[0], pictures[0], bad[1], pictures[1]], look_ahead=1)
+    assert [result.error is None for result in results] == [False, True, False, True]
+
+
+@linux_only
+def test_the_system_ends_a_worker_first_when_memory_runs_out(
+    pool: DecodePool, pictures: list[Path]
+) -> None:
+    run(pool, pictures[:4])
+    scores = [Path(f"/proc/{pid}/oom_score_adj").read_text("ascii") for pid in pool.worker_pids]
+    assert {score.strip() for score in scores} == {"1000"}
 
 
 def test_workers_that_cannot_start_are_one_clear_error(
@@ -177,6 +239,25 @@ def test_a_worker_imports_nothing_heavy() -> None:
     heavy = {"torch", "openvino", "faiss", "sqlalchemy", "pydantic", "matplotlib", "scipy"}
     assert not heavy & set(loaded)
     assert "pillow_heif" not in loaded
+
+
+@linux_only
+def test_memory_that_runs_out_anywhere_in_a_worker_is_a_reason_not_a_crash() -> None:
+    said = in_a_worker("""
+        from pathlib import Path
+        from mmsearch.media import worker
+        from mmsearch.media.frames import Job, WorkOrder
+        from mmsearch.media.limits import DecodeLimits
+
+        def digest(data):
+            return bytearray(1 << 60)
+
+        worker.digest_bytes = digest
+        order = WorkOrder(DecodeLimits(memory_mb=300), 0)
+        reply, made = worker.work_within_memory(Job(b"bytes", 8), order)
+        print(reply.error, len(made))
+    """)
+    assert said == "needs more than 300 MB of memory: raise decode_memory_mb 0"
 
 
 @linux_only

@@ -152,6 +152,8 @@ def test_a_stop_cancels_the_job_and_ends_its_stream(
     tmp_path: Path,
 ) -> None:
     """Nobody who watches keeps the server from stopping; the index says what was kept."""
+    with gallery.open_library() as library:
+        library.index(gallery.photos)  # what a job that was cancelled left would come first
     for number in range(3):
         photo(gallery.photos / f"stop-{number}.png", "cyan", 90 + number)
     with gallery.open_library() as library:
@@ -180,3 +182,29 @@ def test_warnings_are_events(server: LiveServer, gallery: Gallery) -> None:
 def test_an_unknown_job_is_not_found(server: LiveServer) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
         assert server.ask(method, f"/api/v1/jobs/none{path}").status == 404
+
+
+def test_a_job_asks_nobody_and_removes_most_of_a_folder_only_if_that_is_allowed(
+    server: LiveServer, gallery: Gallery
+) -> None:
+    folder = gallery.photos / "many"
+    paths = [photo(folder / f"{number}.png", "green", 200 + number) for number in range(12)]
+    body: dict[str, object] = {"paths": [str(folder)]}
+
+    def run(**more: bool) -> dict[str, object]:
+        job = server.post("/api/v1/jobs", {**body, **more}).json()
+        seen = list(events(server, job["job_id"]))
+        summary = seen[-1][1]["summary"]
+        assert isinstance(summary, dict)
+        told = [data["message"] for name, data in seen if name == "warning"]
+        assert len(told) == len(summary["held_back"])
+        return summary
+
+    assert run()["added"] == 12
+    for path in paths[:-1]:
+        path.unlink()
+    held = run()
+    assert held["removed"] == 0
+    assert held["held_back"] == [{"path": str(folder), "n_gone": 11, "n_known": 12}]
+    assert run(recheck=True)["unchanged"] == 1
+    assert run(allow_mass_removal=True)["removed"] == 11

@@ -61,7 +61,9 @@ asks = st.builds(
 
 
 @contextmanager
-def retriever(left: set[int]) -> Iterator[tuple[Retriever[MediaRecord], Catalogue]]:
+def retriever(
+    left: set[int], corpus: Pictures | None = None
+) -> Iterator[tuple[Retriever[MediaRecord], Catalogue]]:
     """Pictures in two folders; the files of those in `left` are gone, their vectors not yet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "c.sqlite3"
@@ -84,7 +86,14 @@ def retriever(left: set[int]) -> Iterator[tuple[Retriever[MediaRecord], Catalogu
                 index.catch_up(opened.source(SPACE, Modality.IMAGE))
                 return index
 
-            parts = RetrieverParts(catalogues, SPACE, Pictures(), Encoder, load)
+            parts = RetrieverParts(
+                catalogues=catalogues,
+                space=SPACE,
+                corpus=corpus or Pictures(),
+                space_to_ask=lambda opened, prepared_in: SPACE,
+                load_encoder=Encoder,
+                load_index=load,
+            )
             yield Retriever(parts), catalogue
             catalogues.close()
 
@@ -140,3 +149,35 @@ def test_a_question_whose_parts_cancel_fails_alone():
         first, failed, second = searching._answer([good, bad, good])
         assert isinstance(failed, QueryError)
         assert shape(first) == shape(second) == shape(searching.find(good))
+
+
+class Watched(Pictures):
+    """Pictures; before ids are read for the nth time, the nth of `steps` happens."""
+
+    def __init__(self, *steps):
+        self.steps = list(steps)
+
+    def allowed(self, catalogue, filters):
+        if self.steps:
+            self.steps.pop(0)()
+        return super().allowed(catalogue, filters)
+
+
+def test_ids_that_pass_filters_are_of_the_state_they_are_kept_for():
+    """A picture is removed while they are read, and another answer is from the state before."""
+    first, second = Filters(formats=("jpeg",)), Filters(under=ROOT / "even")
+    corpus = Watched(lambda: checked(second), lambda: remove(1))
+    with retriever(set(), corpus) as (searching, catalogue):
+
+        def checked(filters: Filters) -> None:
+            with Catalogue.open(catalogue.path) as other:
+                searching.check(filters, other)
+
+        def remove(media_id: int) -> None:
+            catalogue.apply(CatalogueBatch(1, removals=(media_id,)))
+
+        request = QueryRequest.of("picture 0", {"k": 20})
+        _, answer = searching._answer([Ask(request, first), Ask(request, second)])
+        assert not corpus.steps
+        assert (answer.n_candidates, len(answer.page.hits)) == (7, 7)
+        assert searching.find(Ask(request, second)).n_candidates == 6

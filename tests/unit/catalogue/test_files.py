@@ -164,7 +164,7 @@ def test_a_failure_is_recorded_and_forgotten_by_success(catalogue, root):
     assert (recorded.path, recorded.reason) == (Path("/photos/bad.jpg"), "truncated")
     assert recorded.failed_at.tzinfo is not None
     assert catalogue.failure_at(Path("/photos/bad.jpg")) == recorded
-    assert list(catalogue.known_failures(root.root_id)) == [(b"bad.jpg", 5, 7)]
+    assert list(catalogue.known_failures(root.root_id)) == [(b"bad.jpg", 5, 7, "truncated")]
     apply_files(catalogue, root, new_file("bad.jpg", "good now"))
     assert catalogue.failures() == []
 
@@ -195,7 +195,7 @@ def test_embeddings_without_a_space_are_refused(catalogue, root):
 
 
 def test_an_unknown_root_is_refused(catalogue):
-    with pytest.raises(CatalogueError, match="FOREIGN KEY"):
+    with pytest.raises(CatalogueError, match=r"FOREIGN KEY.*run the command again"):
         catalogue.apply(CatalogueBatch(77, (new_file("a", "one"),), space=SPACE))
 
 

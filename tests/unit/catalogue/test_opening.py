@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine
 
-from mmsearch.catalogue import Catalogue, CatalogueBatch
+from mmsearch.catalogue import Catalogue, CatalogueBatch, database
 from mmsearch.catalogue.tables import metadata
 from mmsearch.errors import CatalogueError
 from mmsearch.types import Modality
@@ -155,6 +155,44 @@ def test_a_read_only_folder_can_be_searched_but_not_changed():
         "    else: sys.exit('it was written')\n"
     )
     run_where_read_only(code, make)
+
+
+def left_by_a_killed_run(path: Path) -> Path:
+    """A catalogue whose newest row is in the log only, beside which there is no index of it."""
+    make(path)
+    with Catalogue.open(path) as catalogue:
+        catalogue.apply(CatalogueBatch(1, (new_file("b", "two"),), space=make_space()))
+        copies = {file: file.read_bytes() for file in (path, path.with_name(f"{path.name}-wal"))}
+    for file, content in copies.items():
+        file.write_bytes(content)
+    assert sorted(file.name for file in path.parent.iterdir()) == ["c.sqlite3", "c.sqlite3-wal"]
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+def test_a_read_only_folder_is_read_with_the_log_that_a_killed_run_left():
+    code = (
+        "import os, sys; from pathlib import Path; from mmsearch.catalogue import Catalogue\n"
+        "from mmsearch.catalogue.copies import schema_of\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "assert schema_of(Path(sys.argv[1])) > 2\n"
+        "for _ in range(2):\n"
+        "    with Catalogue.open(Path(sys.argv[1])) as c, Catalogue.open(Path(sys.argv[1])) as d:\n"
+        "        assert c.counts().files == d.counts().files == 2 and not c.writable\n"
+    )
+    run_where_read_only(code, left_by_a_killed_run)
+
+
+def test_a_catalogue_that_another_holds_is_not_read_around_its_lock(tmp_path, monkeypatch):
+    """What is read without a lock while another writes is neither the old state nor the new."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    path = make(tmp_path / "c.sqlite3")
+    raw = sqlite3.connect(path, isolation_level=None)
+    raw.execute("PRAGMA locking_mode = EXCLUSIVE")
+    raw.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(CatalogueError, match="another process is writing to it"):
+        Catalogue.open(path)
+    raw.close()
 
 
 def as_schema(version: int, path: Path) -> Path:

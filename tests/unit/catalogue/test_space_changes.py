@@ -145,3 +145,15 @@ def test_vectors_of_a_space_from_before_it_was_dropped_are_not_believed(filled, 
     assert source.can_replay_from(source.generation)
     assert source.can_replay_from(0)
     assert source.can_replay_from(latest)
+
+
+def test_a_space_that_came_back_is_told_from_one_that_stayed(filled, root):
+    complete(filled, root)
+    before = filled.added_in(NEW)
+    filled.set_default_space(NEW.key)
+    filled.set_default_space(OLD.key)
+    assert filled.added_in(NEW) == before
+    filled.drop_space(NEW)
+    assert filled.added_in(NEW) is None
+    filled.add_space(NEW)
+    assert filled.added_in(NEW) not in (before, None)

@@ -10,6 +10,10 @@ from mmsearch.cli.errors import report
 from mmsearch.errors import ConfigError, MmsearchError, ModelError, QueryError
 
 
+def os_error(number: int) -> OSError:
+    return OSError(number, os.strerror(number), "f")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
@@ -18,7 +22,14 @@ from mmsearch.errors import ConfigError, MmsearchError, ModelError, QueryError
         (ConfigError("setting 'index': bad"), 2, "setting 'index'"),
         (typer.BadParameter("give one"), 2, "give one (see 'mmsearch --help')"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "f"), 1, "no space left on device: 'f'"),
+        (os_error(errno.ENOSPC), 1, "no space left on device: 'f'; free some space"),
+        (os_error(errno.EROFS), 1, "read-only file system: 'f'; check the permissions"),
+        (os_error(errno.EMFILE), 1, "too many open files: 'f'; too many files are open: end"),
+        (
+            os_error(errno.EIO),
+            1,
+            "input/output error: 'f'; check the file, its folder and the disk",
+        ),
         (MemoryError(), 1, "out of memory"),
         (ZeroDivisionError("by 0"), 1, "unexpected ZeroDivisionError: by 0 (--debug shows where)"),
         (MmsearchError("two\nlines"), 1, "two lines"),

@@ -91,6 +91,7 @@ def test_status_tells_roots_spaces_and_sizes() -> None:
             "digest": "cd" * 32,
             "dim": 32,
             "default": True,
+            "previous": False,
             "images": 2,
             "captions": 1,
             "with_rerank_features": 0,

@@ -84,3 +84,22 @@ def test_unknown_resize_mode_is_refused(tmp_path: Path) -> None:
     """A mode that open_clip lacks is not guessed at."""
     with pytest.raises(ModelError, match="resize_mode"):
         read_definition(_native(tmp_path, resize_mode="warp"))
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        {"resize_mode": ["squash"]},
+        {"mean": ["a", "b", "c"]},
+        {"mean": [0.5, 0.5]},
+        {"std": [0, 1, 1]},
+        {"std": -1},
+        {"fill_color": 256},
+        {"fill_color": True},
+    ],
+)
+def test_preprocessing_that_makes_no_sense_is_refused(
+    tmp_path: Path, preprocess: dict[str, object]
+) -> None:
+    with pytest.raises(ModelError, match=next(iter(preprocess))):
+        read_definition(_native(tmp_path, **preprocess))

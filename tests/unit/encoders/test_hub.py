@@ -68,7 +68,7 @@ def test_unreachable_hub_is_one_line(
     def refuse(*args: object, **kwargs: object) -> None:
         raise ConnectionError("Name or service\nnot known")
 
-    monkeypatch.setattr("open_clip.create_model", refuse)
+    monkeypatch.setattr("open_clip.pretrained.hf_hub_download", refuse)
     with (
         caplog.at_level(logging.WARNING),
         pytest.raises(ModelError, match="cannot be downloaded here") as caught,

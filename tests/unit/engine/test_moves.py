@@ -9,6 +9,10 @@ from mmsearch.catalogue import KnownFile
 from mmsearch.engine.diff import Need, PendingFile
 from mmsearch.engine.moves import settle_known
 from mmsearch.errors import MediaError
+from mmsearch.media.digest import FileDigest
+from mmsearch.media.reading import Stamp
+
+STAMP = Stamp(10, 9)
 
 
 @dataclass
@@ -32,11 +36,11 @@ class Digests:
     by_name: dict[str, str]
     read: list[str] = field(default_factory=list)
 
-    def __call__(self, path: Path) -> str:
+    def __call__(self, path: Path) -> FileDigest:
         self.read.append(path.name)
         if path.name not in self.by_name:
             raise MediaError("cannot be read")
-        return self.by_name[path.name]
+        return FileDigest(self.by_name[path.name], STAMP)
 
 
 def _pending(
@@ -50,7 +54,7 @@ def test_a_new_file_with_the_bytes_of_a_vanished_one_takes_its_row() -> None:
     new = _pending("new/a.jpg", 10)
     settled = settle_known(Contents({10}, {"d": 70}), [new], [lost], Digests({"a.jpg": "d"}))
     ((file, entry),) = settled.entries
-    assert (file, entry.moved_from, entry.digest, entry.mtime_ns) == (new, 7, "d", 5)
+    assert (file, entry.moved_from, entry.digest, entry.mtime_ns) == (new, 7, "d", 9)
     assert (settled.to_decode, settled.vanished) == ((), ())
 
 
@@ -106,3 +110,30 @@ def test_many_files_keep_their_order() -> None:
     contents = Contents({10}, {f"d{number}": number for number in range(600)})
     settled = settle_known(contents, new, [], digests)
     assert [file for file, _ in settled.entries] == new
+
+
+def test_an_entry_has_the_stamp_of_the_bytes_that_were_read() -> None:
+    """Not that of the scan: the file may have become another in between."""
+    new = _pending("a.jpg", 10)
+    settled = settle_known(Contents({10}, {"d": 70}), [new], [], Digests({"a.jpg": "d"}))
+    ((_, entry),) = settled.entries
+    assert Stamp(entry.size_bytes, entry.mtime_ns) == STAMP
+
+
+def test_a_rechecked_file_of_unknown_bytes_has_changed() -> None:
+    """One that cannot be read has not, as far as is known."""
+    files = [_pending(name, 10, Need.RECHECK, media_id=8) for name in ("same", "other", "shut")]
+    digests = Digests({"same": "d", "other": "e"})
+    settled = settle_known(Contents({10}, {"d": 70}), files, [], digests)
+    assert [file for file, _ in settled.entries] == files[:1]
+    assert [(file.path.name, file.need) for file in settled.to_decode] == [
+        ("other", Need.CHANGED),
+        ("shut", Need.RECHECK),
+    ]
+
+
+def test_reading_many_files_is_told_now_and_then() -> None:
+    heard: list[tuple[int, int]] = []
+    new = [_pending(f"{number}.jpg", 10) for number in range(300)]
+    settle_known(Contents({10}, {}), new, [], Digests({}), lambda *at: heard.append(at))
+    assert heard == [(256, 300), (300, 300)]

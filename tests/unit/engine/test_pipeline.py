@@ -200,14 +200,24 @@ def test_equal_bytes_are_encoded_once(files: Callable[..., list[PendingFile]]) -
     assert run.tally.embedded == 6
 
 
-def test_a_bad_file_is_recorded_with_its_reason_and_the_scanned_stat(
+def test_a_file_that_could_not_be_read_is_recorded_with_the_stat_of_the_scan(
     files: Callable[..., list[PendingFile]],
 ) -> None:
+    run = Run(decoder=Decoder(errors={1: "cannot be read: input/output error"}, digests={1: ""}))
+    run(files(3))
+    (failure,) = run.sink.batches[0].failures
+    assert (failure.size_bytes, failure.mtime_ns) == (10, 20)
+
+
+def test_a_bad_file_is_recorded_with_its_reason_and_the_stat_of_its_bytes(
+    files: Callable[..., list[PendingFile]],
+) -> None:
+    """Not that of the scan: put back as it was then, it is another file."""
     run = Run(decoder=Decoder(errors={1: "truncated"}))
     run(files(3))
     (failure,) = run.sink.batches[0].failures
     assert (failure.relative, failure.reason) == (b"1.png", "truncated")
-    assert (failure.size_bytes, failure.mtime_ns) == (10, 20)
+    assert (failure.size_bytes, failure.mtime_ns) == (100, 200)
     assert (run.tally.failed, run.tally.added, run.tally.removed) == (1, 2, 0)
 
 

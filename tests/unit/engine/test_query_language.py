@@ -44,6 +44,13 @@ def test_compose_is_the_normalised_weighted_sum() -> None:
     np.testing.assert_allclose(composed, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-320, 1e-60, 1e38, 1e60, 1e300])
+def test_weights_beyond_single_precision_count_by_their_shares(scale: float) -> None:
+    parts = np.eye(2, dtype=np.float32)
+    composed = compose(parts, [scale, 2 * scale])
+    np.testing.assert_allclose(composed, compose(parts, [1.0, 2.0]), rtol=1e-3)
+
+
 def test_compose_changes_no_argument() -> None:
     parts = np.eye(2, dtype=np.float32)
     compose(parts, [2.0, 1.0])

@@ -151,6 +151,9 @@ def test_a_picture_or_a_plus_term_alone_can_be_asked() -> None:
         ({"plus": [WeightedTerm("sunset", 0.0)]}, "weight"),
         ({"plus": [WeightedTerm("sunset", float("nan"))]}, "weight"),
         ({"minus": [" "]}, "empty"),
+        ({"plus": ["caf\udce9"]}, "UTF-8"),
+        ({"formats": ["\udcff"]}, "UTF-8"),
+        ({"under": "/photos\0"}, "zero byte"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: QueryOptions, reason: str) -> None:

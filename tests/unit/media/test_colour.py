@@ -85,6 +85,20 @@ def test_values_without_a_nominal_range_get_a_sensible_one(
     assert flatten(image, tones).mode == "L"
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_the_range_of_a_big_picture_is_that_of_all_its_bands(dtype: type[np.generic]) -> None:
+    values = np.zeros((600, 4000), dtype)
+    values[0, 0], values[-1, -1] = 3, 50_000
+    whole = Tones(0.0, 65535.0)
+    assert tones_of(Image.fromarray(values)) == whole
+
+
+def test_a_band_without_a_finite_value_does_not_count() -> None:
+    values = np.full((600, 4000), np.nan, np.float32)
+    values[-1, -2:] = 0.0, 200.0
+    assert tones_of(Image.fromarray(values)) == Tones(0.0, 255.0)
+
+
 def test_cmyk_jpeg_in_adobe_inversion_shows_its_colours() -> None:
     """Pillow writes CMYK as Adobe does, inverted; read back without care it is a negative."""
     data = encoded(scene().convert("CMYK"), "JPEG", quality=95)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mmsearch.errors import MediaError
-from mmsearch.media import limits as limits_module
+from mmsearch.media import reading as reading_module
 from mmsearch.media.decode import decode
 from mmsearch.media.limits import DecodeLimits, FileBytes, read_file, reasons
 from tests.unit.media.samples import LIMITS, encoded, scene, spec
@@ -56,7 +56,7 @@ def test_a_file_that_keeps_changing_is_refused(
             file.write(b"more")
         return real(descriptor)
 
-    monkeypatch.setattr(limits_module.os, "fstat", touching)
+    monkeypatch.setattr(reading_module.os, "fstat", touching)
     with pytest.raises(MediaError, match="changed while it was read"):
         read_file(path, LIMITS)
 
@@ -95,8 +95,17 @@ def test_a_webp_is_refused_before_its_decoder_allocates() -> None:
         (EOFError("x"), "truncated: the PNG data ends before the picture does"),
         (OSError("image file is truncated (3 bytes)"), "truncated: the PNG data ends"),
         (Image.DecompressionBombError("big"), "over the pixel limit: big"),
-        (KeyError("mode"), "damaged or unsupported PNG: 'mode'"),
+        (KeyError("mode"), "damaged or unsupported PNG: no entry 'mode'"),
         (RuntimeError(), "damaged or unsupported PNG: RuntimeError"),
+        (
+            RuntimeError("Pixel allocation failed: Out of memory"),
+            "needs more than 512 MB of memory",
+        ),
+        (
+            SyntaxError("Memory allocation error: Security limit exceeded: 4097 extents"),
+            "damaged or unsupported PNG: Memory allocation error: Security limit exceeded",
+        ),
+        (SyntaxError("not identified by this driver"), "damaged or unsupported PNG: its header"),
         (MediaError("as it was"), "as it was"),
     ],
 )
@@ -104,6 +113,26 @@ def test_whatever_a_decoder_raises_becomes_one_short_reason(raised: Exception, r
     with pytest.raises(MediaError) as caught, reasons(encoded(scene()), LIMITS):
         raise raised
     assert str(caught.value).startswith(reason)
+
+
+def test_what_may_only_look_like_a_tga_is_told_with_that_doubt() -> None:
+    """A TGA has no signature: a damaged file of another kind may have its shape by chance."""
+    whole = encoded(scene(), "TGA")
+    with pytest.raises(MediaError) as caught:
+        decode(whole[:100], spec(), LIMITS)
+    assert str(caught.value) == (
+        "truncated: the TGA data ends before the picture does; if it is no TGA, it is no picture"
+    )
+
+
+def test_a_header_that_no_tga_has_is_not_taken_for_one() -> None:
+    whole = bytearray(encoded(scene(), "TGA"))
+    assert decode(bytes(whole), spec(), LIMITS).metadata.format == "TGA"
+    for place, value in ((2, 3), (17, 0xC0), (2, 1)):  # grey of 24 bits; interleaved; a palette
+        bad = whole.copy()
+        bad[place] = value
+        with pytest.raises(MediaError, match=r"no known format starts like this file$"):
+            decode(bytes(bad), spec(), LIMITS)
 
 
 def test_a_long_message_is_cut() -> None:

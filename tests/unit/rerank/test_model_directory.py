@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from mmsearch.errors import ModelError
 from mmsearch.rerank import find_reranker, region_projection, save_reranker
@@ -79,6 +80,11 @@ def test_no_description_is_no_reranker(tmp_path: Path) -> None:
         ({"fusion": {"images": "much"}}, "'fusion.images'"),
         ({"space_digest": None}, "'space_digest'"),
         ({"config": {"stars": 5}}, "stars"),
+        ({"config": {"heads": 3}}, "'heads' = 3 makes no network"),
+        ({"config": {"width": 0}}, "'width' = 0 makes no network"),
+        ({"config": {"arrangement": "tower"}}, "'arrangement'"),
+        ({"fusion": {"images": 1, "captions": 1, "temperature": 0}}, "'fusion'"),
+        ({"measured_lift": float("inf")}, "measured_lift"),
         ({"projection": {"taps": ["visual"], "rows": 9, "columns": 9}}, "9 x 9 regions"),
     ],
 )
@@ -108,6 +114,33 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     edit(tmp_path, config=tiny_config().to_json() | {"align_width": 9})
     with pytest.raises(ModelError, match="are not those of") as caught:
         load_network(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_that_no_memory_holds_are_refused_before_any_is_taken(tmp_path: Path) -> None:
+    source = build_tiny_reranker(tmp_path)
+    edit(tmp_path, config=tiny_config().to_json() | {"vocabulary": 1 << 24, "align_width": 1 << 24})
+    with pytest.raises(ModelError, match="has another size"):
+        load_network(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("projection.weight", np.zeros((5, 4), np.float64), "finite float32"),
+        ("projection.bias", np.full(5, np.nan, np.float32), "finite float32"),
+        ("bank.texts", np.zeros((5, 8), np.float32), "int8"),
+        ("bank.texts", np.zeros(5, np.int8), "do not go with"),
+        ("scales.bank.images", np.full((3, 1), np.inf, np.float16), "int8"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(
+    tmp_path: Path, name: str, values: np.ndarray, said: str
+) -> None:
+    source = build_tiny_reranker(tmp_path)
+    save_file({**load_file(source.weights), name: values}, source.weights)
+    with pytest.raises(ModelError, match=said) as caught:
+        find_reranker(tmp_path)
     assert "\n" not in str(caught.value)
 
 

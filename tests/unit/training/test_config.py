@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,18 @@ def test_refused(tmp_path: Path, changes: dict[str, object], message: str) -> No
     config.check()
     with pytest.raises(ConfigError, match=message):
         replace(config, **changes).check()  # type: ignore[arg-type]
+
+
+FLOATS = [one.name for one in fields(TrainConfig) if "float" in str(one.type)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", FLOATS)
+def test_no_option_takes_what_is_no_number(tmp_path: Path, name: str, value: float) -> None:
+    """Each would make weights of no number, or a run without an end."""
+    config = TrainConfig(data=tmp_path / "c.csv", images=tmp_path, out=tmp_path / "out")
+    with pytest.raises(ConfigError, match=f"{name} is {value}"):
+        replace(config, **{name: value}).check()  # type: ignore[arg-type]
 
 
 def test_fingerprint_is_of_what_decides_the_weights(tmp_path: Path) -> None:

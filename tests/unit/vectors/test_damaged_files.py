@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blake3 import blake3
 
+from mmsearch.errors import VectorIndexError
 from mmsearch.types import Neighbours
 from mmsearch.vectors import FaissIndex
+from mmsearch.vectors.manifest import MAGIC, covered_generation, read_manifest
 from tests.vector_sources import ListSource, unit_rows
 
 QUERIES = unit_rows(3, 32, 7)
@@ -82,3 +87,47 @@ def test_a_damaged_file_is_replaced_though_it_claims_to_be_as_new(tmp_path):
     index.catch_up(source)
     assert index.save()
     assert path.read_bytes() == data
+
+
+def test_faiss_never_sees_a_damaged_byte(tmp_path, monkeypatch):
+    """It would allocate what a flipped length asks for: the file is seen to be whole before."""
+    path = tmp_path / "x.faiss"
+    data, truth, searched = make(path, 2000)
+    manifest = read_manifest(path)
+    assert manifest is not None
+    length_of_ids = manifest.rows_bytes - 8 * manifest.count - 8
+    assert data[length_of_ids : length_of_ids + 8] == manifest.count.to_bytes(8, "little")
+    monkeypatch.setattr("faiss.read_index", lambda *_: pytest.fail("FAISS was given the file"))
+    for at in (length_of_ids + 4, length_of_ids - 1, length_of_ids + 9):
+        flipped = bytearray(data)
+        flipped[at] ^= 2
+        assert_same(searched(bytes(flipped)), truth, f"byte {at}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": "6"},
+        {"generation": True},
+        {"generation": -1},
+        {"generation": 1 << 64},
+        {"recipe": ["exact-float16"]},
+        {"version": [1]},
+        {"version": 1},
+        {"lists": 1},
+        {"misfit": -0.5},
+        {"more": 1},
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_damaged(tmp_path, change):
+    path = tmp_path / "x.faiss"
+    data, truth, searched = make(path, 30)
+    manifest = read_manifest(path)
+    assert manifest is not None
+    text = json.dumps({**asdict(manifest), **change}).encode()
+    sealed = text + blake3(text).digest() + len(text).to_bytes(8, "little") + MAGIC
+    path.write_bytes(data[: manifest.data_bytes] + sealed)
+    assert covered_generation(path) is None
+    with pytest.raises(VectorIndexError, match="is damaged"):
+        FaissIndex.read(path, 32)
+    assert_same(searched(path.read_bytes()), truth, str(change))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,31 @@ def test_a_damaged_catalogue_is_not_backed_up(index: Library, tmp_path: Path) ->
     with pytest.raises(CatalogueError, match=r"is damaged, and no backup is made"):
         index.backup(tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+def test_damaged_embeddings_and_regions_are_kept_and_counted(
+    index: Library, tmp_path: Path
+) -> None:
+    """A copy that SQLite finds whole is better than none; but its user is told."""
+    assert index.backup(tmp_path / "sound").damaged == 0
+    index.close()
+    with closing(sqlite3.connect(catalogue_file(index))) as raw, raw:
+        raw.execute("UPDATE image_embeddings SET embedding = zeroblob(32) WHERE item_id = 1")
+        raw.execute("UPDATE image_embeddings SET embedding = 'text' WHERE item_id = 2")
+        raw.execute("UPDATE caption_embeddings SET checksum = NULL WHERE item_id = 1")
+    record = index.backup(tmp_path / "b")
+    assert (record.damaged, read_record(tmp_path / "b")) == (3, record)
+    assert rows_of(tmp_path / "b" / "catalogue.sqlite3") == rows_of(catalogue_file(index))
+    assert index.restore(tmp_path / "b").backup.damaged == 3
+
+
+def test_a_backup_of_an_older_version_tells_of_no_damage(index: Library, tmp_path: Path) -> None:
+    record = index.backup(tmp_path / "b")
+    file = tmp_path / "b" / "backup.json"
+    shape = json.loads(file.read_text("utf-8"))
+    del shape["damaged"]
+    file.write_text(json.dumps(shape), "utf-8")
+    assert read_record(tmp_path / "b") == record
 
 
 def test_ctrl_c_leaves_nothing(index: Library, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,20 @@ def test_refused(changes: dict[str, object], message: str) -> None:
     _USUAL.check()
     with pytest.raises(ConfigError, match=message):
         replace(_USUAL, **changes).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("part", [None, "drawing", "objectives", "network"])
+def test_no_option_takes_what_is_no_number(part: str | None, value: float) -> None:
+    """Each would make weights of no number, or a run without an end."""
+    owner = _USUAL if part is None else getattr(_USUAL, part)
+    names = [one.name for one in fields(owner) if "float" in str(one.type)]
+    assert names
+    for name in names:
+        changed = replace(owner, **{name: value})
+        config = changed if part is None else replace(_USUAL, **{part: changed})
+        with pytest.raises(ConfigError, match=f"{name} is {value}"):
+            config.check()
 
 
 def test_data_settings_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""The model test in seconds: a few seeds, and every list that ever failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.model_test.shrink import KEPT, kept
+from tests.model_test.trials import random_trial, replay
+from tests.model_test.zygote import Zygote
+
+pytest.importorskip("resource", reason="this system limits no file sizes, and does not fork")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_operations_and_kills_leave_what_the_model_says(zygote: Zygote, seed: int) -> None:
+    trial = random_trial(seed, 45, zygote, stopped_share=0.7)
+    assert not trial.wrong, f"after {trial.done[-1].text()}"
+    assert trial.n_killed >= 2, "hardly anything was killed: the test proves little"
+
+
+@pytest.mark.parametrize("file", sorted(KEPT.glob("*.json")), ids=lambda file: file.stem)
+def test_what_failed_once_does_not_fail_again(zygote: Zygote, file: Path) -> None:
+    seed, operations = kept(file)
+    trial = replay(operations, zygote, seed)
+    assert not trial.wrong, f"after {trial.done[-1].text()}"
