@@ -8,6 +8,8 @@ thread's processor, so that a busy machine matters less.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -106,6 +108,7 @@ def measure(name: str, task: Task) -> Result:
             seconds.append(time.thread_time() - begun)
         recall = ann_recall(np.array(found), task.truth)
         curve.append((setting, recall, float(np.median(seconds))))
+    gc.collect()
     after = _memory_mb()
     return Result(name, build_s, after[0] - before[0], after[1] - before[1], tuple(curve))
 
@@ -232,7 +235,8 @@ def _rows(result: Result, results: Sequence[Result]) -> list[Row]:
 
 
 def _memory_mb() -> tuple[float, float]:
-    """What the process holds of its own, and of mapped files."""
+    """What the process holds of its own, once what it has freed is given back, and of files."""
+    ctypes.CDLL(None).malloc_trim(0)
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     values = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
     return float(values["RssAnon"]) / 1000, float(values["RssFile"]) / 1000

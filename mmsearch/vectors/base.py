@@ -24,6 +24,12 @@ _MOST_BREADTH = 4
 """A filter makes the nearest allowed lie further away: up to so many times the lists are probed."""
 
 
+def lists_with_codes(loaded: Loaded) -> faiss.IndexRefine:
+    """What scores by their codes the rows that the lists choose; by the codes alone without."""
+    chooser = loaded.rows.index if loaded.lists is None else loaded.lists.index
+    return faiss.IndexRefine(chooser, loaded.rows.index)
+
+
 class Base:
     """Rows of a file that do not change; removed ones are left out of every search."""
 
@@ -32,6 +38,7 @@ class Base:
         self.lists = loaded.lists
         self.manifest: Manifest = loaded.manifest
         self._blocks = loaded.blocks
+        self._refine = lists_with_codes(loaded)
         self._gone = np.empty(0, np.int64)
         self._alive: NDArray[np.int64] | None = None
         self._alive_selector: faiss.IDSelector | None = None
@@ -127,8 +134,7 @@ class Base:
             if self._blocks.n_unchecked:
                 _, chosen = lists.index.search(queries, lists.recipe.n_scored, params=parameters)
                 self._blocks.check(np.unique(chosen[chosen >= 0]), self.rows.index.code_size)
-            refine = faiss.IndexRefine(lists.index, self.rows.index)
-            scores, found = refine.search(queries, REACH, params=refining)
+            scores, found = self._refine.search(queries, REACH, params=refining)
         empty = found < 0
         scores[empty] = -np.inf
         near = in_order(np.where(empty, -1, self.rows.ids[found]), scores)

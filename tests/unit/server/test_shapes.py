@@ -81,7 +81,7 @@ STATUS = LibraryStatus(
     catalogue_size_bytes=5,
     vectors_size_bytes=6,
     roots=(RootStatus(Path("/photos"), True, 2),),
-    spaces=(SpaceStatus(SPACE, True, 1, 1, 6, 1, (VECTORS,)),),
+    spaces=(SpaceStatus(SPACE, True, 1, 1, 6, n_with_regions=1, vectors=(VECTORS,)),),
 )
 FACETS = Facets(
     n_files=2,
