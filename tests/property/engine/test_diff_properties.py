@@ -63,7 +63,7 @@ def test_what_is_gone_is_known_not_seen_and_not_hidden(
         ScanProblem(ROOT / under / place, "closed", place.encode(), likely)
         for place, likely in closed.items()
     ]
-    diff = diff_scope(scope, items, known, failures)
+    diff = diff_scope(scope, items, known, failures, lambda _: True)
 
     def gone(places: dict[str, tuple[int, int]]) -> set[bytes]:
         left = {place for place in places.keys() - seen.keys() if not _is_hidden(place, closed)}
