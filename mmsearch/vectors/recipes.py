@@ -56,7 +56,7 @@ RECIPES = (
     Recipe("exact-float16", "SQfp16", min_count=0),
     # About 10 ms a scan of 512 dimensions, half a millisecond by lists.
     Recipe("lists-1024", "SQfp16", 100_000, ListsRecipe(1024, n_probed=24, n_scored=256)),
-    Recipe("lists-2048", "SQfp16", 500_000, ListsRecipe(2048, n_probed=32, n_scored=384)),
+    Recipe("lists-2048", "SQfp16", 500_000, ListsRecipe(2048, n_probed=24, n_scored=256)),
     Recipe("lists-8192", "SQfp16", 3_000_000, ListsRecipe(8192, n_probed=48, n_scored=768)),
 )
 
