@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmsearch.engine.records import RerankerStatus as RerankerStatus
     from mmsearch.engine.records import RootStatus as RootStatus
     from mmsearch.engine.records import SpaceStatus as SpaceStatus
+    from mmsearch.engine.records import VectorFileStatus as VectorFileStatus
     from mmsearch.engine.request import PreparedPicture as PreparedPicture
     from mmsearch.engine.request import QueryOptions as QueryOptions
     from mmsearch.engine.request import QueryRequest as QueryRequest
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mmsearch.engine.upkeep.backup_records import RestoreReport as RestoreReport
     from mmsearch.engine.upkeep.findings import FileCheck as FileCheck
     from mmsearch.engine.upkeep.findings import Finding as Finding
+    from mmsearch.engine.upkeep.findings import OptimizeReport as OptimizeReport
     from mmsearch.engine.upkeep.findings import RepairReport as RepairReport
     from mmsearch.engine.upkeep.findings import UpkeepListener as UpkeepListener
     from mmsearch.engine.upkeep.findings import VerifyOptions as VerifyOptions
@@ -93,6 +95,7 @@ _HOMES = {
             "RerankerStatus",
             "RootStatus",
             "SpaceStatus",
+            "VectorFileStatus",
         ),
         "engine.records",
     ),
@@ -109,6 +112,7 @@ _HOMES = {
         (
             "FileCheck",
             "Finding",
+            "OptimizeReport",
             "RepairReport",
             "UpkeepListener",
             "VerifyOptions",

@@ -100,11 +100,20 @@ class VectorIndex(Protocol):
     def generation(self) -> int:
         """The source generation this index covers."""
 
+    @property
+    def superseded(self) -> bool:
+        """Whether a better one has been put in its place, to be opened."""
+
     def __len__(self) -> int:
         """How many embeddings the index holds."""
 
     def catch_up(self, source: EmbeddingSource) -> int:
         """Rows applied to bring the index to the source's generation."""
 
-    def search(self, queries: Embeddings, k: int, allowed: Ids | None = None) -> Neighbours:
-        """The `k` nearest of each query `(q, d)`, among `allowed` `(a,)` ids where given."""
+    def search(
+        self, queries: Embeddings, k: int, allowed: Ids | None = None, *, exact: bool = False
+    ) -> Neighbours:
+        """The `k` nearest of each query `(q, d)`, among `allowed` `(a,)` ids where given.
+
+        With `exact` none is missed. Without, a longer answer begins with the shorter one.
+        """

@@ -194,10 +194,12 @@ class Neighbours:
     """Search results: `ids` `(q, k)` int64, -1 = empty slot; `scores` `(q, k)` float32.
 
     Rows run from the highest score down, ties by ascending id; an empty slot scores -inf.
+    `exact` is False where a nearer one may have been missed: the scores are exact all the same.
     """
 
     ids: NDArray[np.int64]
     scores: NDArray[np.float32]
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ COMMANDS = (
     CommandEntry("remove", "Forget a file or folder; the files stay.", CATALOGUE),
     CommandEntry("verify", "Check an index for damage, and its pictures.", UPKEEP),
     CommandEntry("repair", "Mend what 'mmsearch verify' finds, where that is possible.", UPKEEP),
+    CommandEntry("optimize", "Make a large index quick again after many changes.", UPKEEP),
     CommandEntry("migrate", "Change the model of an index, or go back.", UPKEEP),
     CommandEntry("backup", "Copy an index, while it is used, to a folder.", UPKEEP),
     CommandEntry("restore", "Bring an index back from a backup.", UPKEEP),

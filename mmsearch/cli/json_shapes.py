@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from mmsearch.engine.doctor import Diagnosis
-    from mmsearch.engine.records import LibraryStatus, MediaInfo
+    from mmsearch.engine.records import LibraryStatus, MediaInfo, VectorFileStatus
     from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
-    from mmsearch.engine.upkeep.findings import Finding, RepairReport, VerifyReport
+    from mmsearch.engine.upkeep.findings import Finding, OptimizeReport, RepairReport, VerifyReport
     from mmsearch.engine.upkeep.model_records import DroppedSpace, MigrationReport, RollbackReport
     from mmsearch.types import CaptionHit, Failure, Hit, IndexSummary, MediaRecord, Space
 
@@ -88,9 +88,22 @@ def status_json(status: LibraryStatus) -> Json:
                 "captions": one.n_captions,
                 "with_rerank_features": one.n_with_regions,
                 "vectors_size_bytes": one.vectors_size_bytes,
+                "vectors": [vector_file_json(file) for file in one.vectors],
             }
             for one in status.spaces
         ],
+    }
+
+
+def vector_file_json(file: VectorFileStatus) -> Json:
+    """How one modality is searched."""
+    return {
+        "modality": str(file.modality),
+        "recipe": file.recipe,
+        "rows": file.n_rows,
+        "recent": file.n_recent,
+        "size_bytes": file.size_bytes,
+        "exact": file.exact,
     }
 
 
@@ -175,6 +188,14 @@ def repair_json(report: RepairReport) -> Json:
         "dropped_regions": report.n_regions,
         "rebuilt": [str(path) for path in report.rebuilt],
         "needs_index": report.needs_index,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def optimize_json(report: OptimizeReport) -> Json:
+    """Which vector files were made anew, and how what is searched is kept now."""
+    return {
+        "rebuilt": [str(path) for path in report.rebuilt],
         "seconds": round(report.seconds, 3),
     }
 

@@ -87,6 +87,9 @@ class QueryCommand:
     min_score: Annotated[
         float | None, typer.Option(metavar="S", help="Leave out what scores below S (-1 to 1).")
     ] = None
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Miss nothing near, however large the index is.")
+    ] = False
     under: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Only what lies in this folder.", rich_help_panel=FILTERS),
@@ -228,6 +231,7 @@ def _options(asked: QueryCommand, question: Question) -> QueryOptions:
         "min_score": asked.min_score,
         "rerank": 0 if asked.no_rerank else asked.rerank,
         "budget_ms": asked.budget_ms,
+        "exact": asked.exact,
         "under": asked.under,
         "taken_from": asked.taken_from,
         "taken_to": asked.taken_to,

@@ -12,7 +12,7 @@ from mmsearch.cli.options import command_of
 from mmsearch.cli.session import Session
 
 if TYPE_CHECKING:
-    from mmsearch.engine.records import LibraryStatus
+    from mmsearch.engine.records import LibraryStatus, VectorFileStatus
     from mmsearch.types import Failure
 
 EXAMPLES = (
@@ -64,6 +64,15 @@ def failure_text(failure: Failure) -> str:
     return f"{shown(failure.path)}\t{' '.join(failure.reason.split())}"
 
 
+def _search_text(file: VectorFileStatus) -> str:
+    """How a large index is searched; small ones are exact, which goes without saying."""
+    from mmsearch.cli.wording import count_text, size_text
+
+    what = count_text(file.n_rows, file.modality.value)
+    recent = f", {file.n_recent:,} of them scanned beside it" if file.n_recent else ""
+    return f"{file.recipe}  ({what}{recent}, {size_text(file.size_bytes)}; --exact misses none)"
+
+
 def status_lines(status: LibraryStatus) -> list[str]:
     """The status in words."""
     from mmsearch.cli.wording import count_text, shown, size_text
@@ -89,4 +98,5 @@ def status_lines(status: LibraryStatus) -> list[str]:
             usual = ", previous: 'mmsearch migrate --rollback' goes back to it"
         size = size_text(one.vectors_size_bytes)
         lines.append(f"model     {one.space.name}  ({counts}, {size}{usual})")
+        lines.extend(f"search    {_search_text(file)}" for file in one.vectors if not file.exact)
     return lines

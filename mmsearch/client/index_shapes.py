@@ -7,7 +7,13 @@ from datetime import date as Day  # noqa: N812 - a field has its name
 from pydantic import BaseModel
 
 from mmsearch.client.shapes import Located, SpaceShape
-from mmsearch.engine.records import LibraryStatus, RerankerStatus, RootStatus, SpaceStatus
+from mmsearch.engine.records import (
+    LibraryStatus,
+    RerankerStatus,
+    RootStatus,
+    SpaceStatus,
+    VectorFileStatus,
+)
 from mmsearch.types import (
     Facets,
     FolderCount,
@@ -34,6 +40,7 @@ class SpaceCounts(SpaceShape):
     n_with_regions: int
     is_previous: bool = False
     vectors_size_bytes: int
+    vectors: tuple[VectorFileStatus, ...] = ()
 
     def status(self) -> SpaceStatus:
         """The record."""
@@ -44,6 +51,7 @@ class SpaceCounts(SpaceShape):
             n_captions=self.n_captions,
             vectors_size_bytes=self.vectors_size_bytes,
             n_with_regions=self.n_with_regions,
+            vectors=self.vectors,
             is_previous=self.is_previous,
         )
 

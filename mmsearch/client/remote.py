@@ -95,7 +95,10 @@ class RemoteLibrary(Closing):
         pages = self._pages(request, "images", shapes.ImagePage)
         hits = tuple(one.hit() for page in pages for one in page.hits)
         first = pages[0]
-        return Answer(hits, first.n_candidates, first.matches, first.generation, first.reranked)
+        exact = all(page.exact for page in pages)
+        return Answer(
+            hits, first.n_candidates, first.matches, first.generation, first.reranked, exact
+        )
 
     def answer_captions(self, request: QueryRequest) -> CaptionAnswer:
         """What `query_captions` finds, with what may be said of the search as a whole.
@@ -106,8 +109,9 @@ class RemoteLibrary(Closing):
         pages = self._pages(request, "captions", shapes.CaptionPage)
         hits = tuple(one.hit() for page in pages for one in page.hits)
         first = pages[0]
+        exact = all(page.exact for page in pages)
         return CaptionAnswer(
-            hits, first.n_candidates, first.matches, first.generation, first.reranked
+            hits, first.n_candidates, first.matches, first.generation, first.reranked, exact
         )
 
     def media(self, media_id: int) -> MediaInfo:
@@ -268,6 +272,7 @@ def question_json(request: QueryRequest) -> dict[str, object]:
         "min_score": score,
         "rerank": "auto" if request.rerank is None else request.rerank,
         "budget_ms": request.budget_ms,
+        "exact": request.exact,
         "filters": _filters(request.filters),
     }
 

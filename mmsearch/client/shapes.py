@@ -114,6 +114,7 @@ class _Page(BaseModel):
     n_candidates: int
     matches: bool | None
     reranked: int
+    exact: bool = True
     generation: int
 
 

@@ -35,19 +35,27 @@ class PageAsk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page(Generic[Row]):
-    """Scores with rows, best first; `best` are the ids `(b,)` that lead the whole answer."""
+    """Scores with rows, best first; `best` are the ids `(b,)` that lead the whole answer.
+
+    `exact` is False where something nearer may have been missed.
+    """
 
     hits: list[tuple[float, Row]]
     best: Ids
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery(Generic[Row]):
-    """What is searched: an index, which `(a,)` ids of it (None = all), and the rows of ids."""
+    """What is searched: an index, which `(a,)` ids of it (None = all), and the rows of ids.
+
+    With `exact` none of the nearest is missed.
+    """
 
     index: VectorIndex
     allowed: Ids | None
     rows: Callable[[Ids], dict[int, Row]]
+    exact: bool = False
 
     @property
     def size(self) -> int:
@@ -74,7 +82,7 @@ def _look(asks: Sequence[PageAsk], gallery: Gallery[Row], factor: int) -> list[P
     """The pages that are complete once `factor` times their depth was looked through."""
     depths = [min(gallery.size, factor * ask.depth) for ask in asks]
     queries = np.concatenate([ask.query for ask in asks])
-    found = gallery.index.search(queries, max(depths), gallery.allowed)
+    found = gallery.index.search(queries, max(depths), gallery.allowed, exact=gallery.exact)
     near: list[tuple[Ids, Scores]] = []
     for depth, ids, scores in zip(depths, found.ids, found.scores, strict=True):
         count = int((ids[:depth] >= 0).sum())
@@ -87,7 +95,7 @@ def _look(asks: Sequence[PageAsk], gallery: Gallery[Row], factor: int) -> list[P
         complete = is_last or len(hits) >= ask.offset + ask.k
         best = [item for item in ids.tolist() if item not in ask.own][:N_JUDGED]
         page = hits[ask.offset : ask.offset + ask.k]
-        pages.append(Page(page, np.array(best, np.int64)) if complete else None)
+        pages.append(Page(page, np.array(best, np.int64), found.exact) if complete else None)
     return pages
 
 

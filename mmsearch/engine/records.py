@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmsearch.types import CaptionHit, CaptionRecord, Failure, Hit, MediaRecord, Space
+from mmsearch.types import (
+    CaptionHit,
+    CaptionRecord,
+    Failure,
+    Hit,
+    MediaRecord,
+    Modality,
+    Space,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,29 @@ class RootStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorFileStatus:
+    """How the embeddings of one modality are searched, as its vector file was last saved.
+
+    `recipe` names the kind of index; `exact` says whether it finds exactly the nearest.
+    `n_recent` of the `n_rows` came since the file was made, and are scanned beside it;
+    `size_bytes` is on disk.
+    """
+
+    modality: Modality
+    recipe: str
+    n_rows: int
+    n_recent: int
+    size_bytes: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceStatus:
     """One model's share of an index; `vectors_size_bytes` is its vector files on disk.
 
-    `n_with_regions` of the pictures have the region features that a reranker reads. `is_previous`:
-    it was the default before the present one, and can be gone back to.
+    `n_with_regions` of the pictures have the region features that a reranker reads; `vectors`
+    has a line for each vector file that can be used. `is_previous`: it was the default before the
+    present one, and can be gone back to.
     """
 
     space: Space
@@ -54,6 +80,7 @@ class SpaceStatus:
     vectors_size_bytes: int
     n_with_regions: int = 0
     is_previous: bool = False
+    vectors: tuple[VectorFileStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +144,8 @@ class Answer:
     among them looks like the question, so that the hits are merely the closest; None where that
     cannot be told (see `engine.relevance`). Answers of equal `generation` are of the same state
     of the index: their pages join without gap or overlap. `reranked` of the whole answer's
-    first hits were read by a cross encoder and are in its order, 0 = none.
+    first hits were read by a cross encoder and are in its order, 0 = none. `exact` is False where
+    a large index was searched by its lists, which may miss something near.
     """
 
     hits: tuple[Hit, ...]
@@ -125,6 +153,7 @@ class Answer:
     matches: bool | None
     generation: int
     reranked: int = 0
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +165,4 @@ class CaptionAnswer:
     matches: bool | None
     generation: int
     reranked: int = 0
+    exact: bool = True

@@ -48,7 +48,8 @@ class QueryOptions(TypedDict, total=False):
     `WeightedTerm("sunset", 0.5)`. `k`: how many hits at most, after the first `offset`.
     `min_score`: leave out hits below this cosine. `rerank`: so many of the first hits are read by
     a cross encoder and put in its order; 0: none; None: what is measured to help, where the model
-    has a reranker. `budget_ms`: what that may take. The others are those of `Filters`.
+    has a reranker. `budget_ms`: what that may take. `exact`: miss none of the nearest, however
+    large the index. The others are those of `Filters`.
     """
 
     image: Path | str | PreparedPicture | None
@@ -61,6 +62,7 @@ class QueryOptions(TypedDict, total=False):
     min_score: float | None
     rerank: int | None
     budget_ms: float | None
+    exact: bool
     under: Path | str | None
     taken_from: date | None
     taken_to: date | None
@@ -83,6 +85,7 @@ class QueryRequest:
     min_score: float | None = None
     rerank: int | None = None
     budget_ms: float | None = None
+    exact: bool = False
     filters: Filters = NO_FILTERS
 
     @classmethod
@@ -109,6 +112,7 @@ class QueryRequest:
             min_score=options.get("min_score"),
             rerank=options.get("rerank"),
             budget_ms=options.get("budget_ms"),
+            exact=options.get("exact", False),
             filters=_filters(options),
         )
         request._check_question()

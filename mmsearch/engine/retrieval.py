@@ -9,6 +9,7 @@ as many would meet in a batch.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from mmsearch.engine.model_choice import SpaceLeftError
 from mmsearch.engine.paging import Gallery, Page, PageAsk, find_pages
 from mmsearch.engine.query_language import compose
 from mmsearch.engine.recent import Recent
-from mmsearch.errors import CatalogueError, QueryError
+from mmsearch.errors import CatalogueError, MmsearchError, QueryError, VectorIndexError
 from mmsearch.types import NO_FILTERS, Filters
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
     from mmsearch.protocols import DualEncoder, VectorIndex
     from mmsearch.types import Embeddings, Ids, Space
 
-Row = TypeVar("Row")
+logger = logging.getLogger(__name__)
 
-Groups: TypeAlias = dict[tuple[Filters, bool], list[tuple[int, PageAsk]]]
-"""Questions with their numbers, by their filters and whether they look deep."""
+Row = TypeVar("Row")
 
 MOST_CALLS = 16
 """Questions that are answered together at most: while so many are computed, the answers of those
@@ -66,6 +66,19 @@ class Ask:
         """The part of the answer that is wanted, once the question is one embedding `(1, d)`."""
         request = self.request
         return PageAsk(query, request.k, request.offset, request.min_score, self.own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What questions have in common that are searched together."""
+
+    filters: Filters
+    deep: bool
+    exact: bool
+
+
+_Groups: TypeAlias = dict[_Scope, list[tuple[int, PageAsk]]]
+"""Questions with their numbers, by what they have in common."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +118,7 @@ class Retriever(Generic[Row]):
         self._parts = parts
         self._loading = threading.Lock()
         self._index: VectorIndex | None = None
+        self._following = threading.Lock()
         self._allowed: Recent[tuple[int, Filters], Ids] = Recent(_FILTERS_REMEMBERED)
         self._batcher: Batcher[Ask, Found[Row]] = Batcher(self._answer, MOST_CALLS)
 
@@ -142,11 +156,26 @@ class Retriever(Generic[Row]):
     def _answer(self, asks: Sequence[Ask]) -> list[Found[Row] | Exception]:
         """The answers in the order of the questions, all from the same state."""
         queries = self._embed(asks)
+        answers: dict[int, Found[Row] | Exception] = {}
+        try:
+            answers.update(self._answer_now(asks, queries))
+        except VectorIndexError as exc:
+            # A damaged block is seen when it is first searched: catching up makes the index anew.
+            logger.warning("%s", exc)
+            answers.update(self._answer_now(asks, queries))
+        return [answers[number] for number in range(len(asks))]
+
+    def _answer_now(
+        self, asks: Sequence[Ask], queries: Sequence[Embeddings | QueryError]
+    ) -> dict[int, Found[Row] | Exception]:
+        """The answers by the questions' numbers, from the state that the catalogue is in now."""
         index = self._opened()
+        if index.superseded:
+            self._follow()
         answers: dict[int, Found[Row] | Exception] = {}
         with self._parts.catalogues.lease() as catalogue, catalogue.snapshot():
             left = self._asked_elsewhere(asks, catalogue)
-            groups: Groups = {}
+            groups: _Groups = {}
             for number, (ask, query) in enumerate(zip(asks, queries, strict=True)):
                 if number in left:
                     answers[number] = SpaceLeftError(self._parts.space.name)
@@ -154,10 +183,10 @@ class Retriever(Generic[Row]):
                     answers[number] = query
                 else:
                     wanted = ask.page(query)
-                    group = groups.setdefault((ask.filters, wanted.depth > _SHALLOW), [])
-                    group.append((number, wanted))
+                    scope = _Scope(ask.filters, wanted.depth > _SHALLOW, ask.request.exact)
+                    groups.setdefault(scope, []).append((number, wanted))
             answers.update(self._find_groups(groups, index, catalogue))
-        return [answers[number] for number in range(len(asks))]
+        return answers
 
     def _asked_elsewhere(self, asks: Sequence[Ask], catalogue: Catalogue) -> set[int]:
         """The numbers of the questions that are to be asked in another space in this state."""
@@ -167,7 +196,7 @@ class Retriever(Generic[Row]):
         return {number for number, ask in enumerate(asks) if ask.request.prepared_in in left}
 
     def _find_groups(
-        self, groups: Groups, index: VectorIndex, catalogue: Catalogue
+        self, groups: _Groups, index: VectorIndex, catalogue: Catalogue
     ) -> dict[int, Found[Row]]:
         """What the questions find in the state that the catalogue shows, by their numbers.
 
@@ -180,8 +209,8 @@ class Retriever(Generic[Row]):
         index.catch_up(catalogue.source(self._parts.space, self._parts.corpus.modality))
         if not len(index):
             raise CatalogueError(self._parts.corpus.nothing)
-        for (filters, _), group in groups.items():
-            gallery = self._gallery(filters, index, catalogue)
+        for scope, group in groups.items():
+            gallery = self._gallery(scope, index, catalogue)
             found.update(_found(group, gallery, catalogue.generation))
         return found
 
@@ -213,14 +242,31 @@ class Retriever(Generic[Row]):
                     self._index = self._parts.load_index(catalogue)
             return self._index
 
-    def _gallery(self, filters: Filters, index: VectorIndex, catalogue: Catalogue) -> Gallery[Row]:
-        """What the questions with these filters search."""
+    def _follow(self) -> None:
+        """Open the file that has replaced the one in use, while questions go on with that."""
+        if not self._following.acquire(blocking=False):
+            return
+
+        def load() -> None:
+            try:
+                with self._parts.catalogues.lease() as catalogue:
+                    self._index = self._parts.load_index(catalogue)
+            except MmsearchError as exc:
+                logger.info("the new vector file is not used: %s", exc)
+            finally:
+                self._following.release()
+
+        threading.Thread(target=load, name="vectors", daemon=True).start()
+
+    def _gallery(self, scope: _Scope, index: VectorIndex, catalogue: Catalogue) -> Gallery[Row]:
+        """What the questions of a scope search."""
+        filters = scope.filters
         allowed = None if filters == NO_FILTERS else self._ids(filters, catalogue)
 
         def rows(ids: Ids) -> dict[int, Row]:
             return self._parts.corpus.rows(catalogue, ids, filters)
 
-        return Gallery(index, allowed, rows)
+        return Gallery(index, allowed, rows, scope.exact)
 
     def _ids(self, filters: Filters, catalogue: Catalogue) -> Ids:
         """The ids that pass the filters."""

@@ -95,7 +95,14 @@ class Searcher:
             for one in stage.page(found.page.hits, ids, scores)
         )
         matches = self._matches(request, found, Modality.IMAGE)
-        return Answer(tuple(hits), found.n_candidates, matches, found.generation, len(scores))
+        return Answer(
+            tuple(hits),
+            found.n_candidates,
+            matches,
+            found.generation,
+            len(scores),
+            found.page.exact,
+        )
 
     def captions(self, request: QueryRequest) -> CaptionAnswer:
         """The captions nearest to a question.
@@ -119,7 +126,12 @@ class Searcher:
         )
         matches = self._matches(request, found, Modality.CAPTION)
         return CaptionAnswer(
-            tuple(hits), found.n_candidates, matches, found.generation, len(scores)
+            tuple(hits),
+            found.n_candidates,
+            matches,
+            found.generation,
+            len(scores),
+            found.page.exact,
         )
 
     def prepare(self, data: bytes) -> PreparedPicture:

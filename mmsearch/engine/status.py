@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus, SpaceStatus
 from mmsearch.engine.scopes import real_path
-from mmsearch.engine.vector_files import vector_size_bytes
+from mmsearch.engine.vector_files import vector_file_statuses, vector_size_bytes
 from mmsearch.errors import QueryError
 from mmsearch.runtime.presence import folder_is_there, shown_size
 
@@ -30,6 +30,7 @@ def library_status(catalogue: Catalogue, settings: Settings) -> LibraryStatus:
             n_captions=record.n_captions,
             vectors_size_bytes=vector_size_bytes(folder, record.space),
             n_with_regions=record.n_with_regions,
+            vectors=vector_file_statuses(folder, record.space),
             is_previous=record.space == previous,
         )
         for record in catalogue.spaces()

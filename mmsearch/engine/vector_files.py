@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmsearch.engine.records import VectorFileStatus
 from mmsearch.errors import CatalogueError, VectorIndexError
 from mmsearch.runtime.presence import shown_size
 from mmsearch.types import Modality, Space
@@ -37,7 +38,7 @@ def save_vectors(catalogue: Catalogue, index_dir: Path, space: Space) -> None:
 
         index = FaissIndex.open(path, space.dim)
         n_rows = index.catch_up(source)
-        _save(catalogue, index)
+        _save(catalogue, index, train=True)
         logger.info("%s: %d changes applied", path.name, n_rows)
 
 
@@ -75,7 +76,9 @@ def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Mo
     _save(catalogue, index, replace=True)
 
 
-def _save(catalogue: Catalogue, index: FaissIndex, *, replace: bool = False) -> None:
+def _save(
+    catalogue: Catalogue, index: FaissIndex, *, replace: bool = False, train: bool = False
+) -> None:
     """Save a vector index once what it covers is surely kept.
 
     After a loss of power a file may not claim a generation that the catalogue has lost: the
@@ -83,7 +86,7 @@ def _save(catalogue: Catalogue, index: FaissIndex, *, replace: bool = False) -> 
     """
     if index.dirty:
         catalogue.sync()
-        index.save(replace=replace)
+    index.save(replace=replace, train=train)
 
 
 def drop_strange_vectors(index_dir: Path, spaces: Sequence[Space]) -> None:
@@ -101,9 +104,60 @@ def drop_strange_vectors(index_dir: Path, spaces: Sequence[Space]) -> None:
             logger.info("%s is not removed: %s", file, exc)
 
 
+def optimize_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Modality) -> bool:
+    """Whether a vector file was made anew: all in one file, with lists that serve what it holds.
+
+    Others go on with the file they have until it is replaced, in one step.
+
+    Raises:
+        VectorIndexError: The new file cannot be written.
+    """
+    from mmsearch.vectors import FaissIndex
+
+    index = FaissIndex.open(path, space.dim)
+    index.catch_up(catalogue.source(space, modality))
+    if index.dirty:
+        catalogue.sync()  # as `_save`
+    return index.optimize()
+
+
 def vector_size_bytes(index_dir: Path, space: Space) -> int:
     """What the vector files of `space` take on disk."""
-    from mmsearch.vectors import vector_path
+    return sum(_size_bytes(index_dir, space, modality) for modality in Modality)
 
-    paths = (vector_path(index_dir, space, modality) for modality in Modality)
-    return sum(shown_size(path) for path in paths)
+
+def vector_file_statuses(index_dir: Path, space: Space) -> tuple[VectorFileStatus, ...]:
+    """How each modality of `space` is searched; only what has a usable file."""
+    from mmsearch.vectors import vector_path
+    from mmsearch.vectors.manifest import read_manifest, read_recent
+
+    found = []
+    for modality in Modality:
+        path = vector_path(index_dir, space, modality)
+        try:
+            manifest = read_manifest(path)
+        except VectorIndexError:
+            continue  # `verify` tells
+        if manifest is None:
+            continue
+        recent = read_recent(path, manifest)
+        n_recent = 0 if recent is None else recent.count
+        found.append(
+            VectorFileStatus(
+                modality=modality,
+                recipe=manifest.recipe,
+                n_rows=manifest.count + n_recent - (0 if recent is None else recent.n_removed),
+                n_recent=n_recent,
+                size_bytes=_size_bytes(index_dir, space, modality),
+                exact=not manifest.lists,
+            )
+        )
+    return tuple(found)
+
+
+def _size_bytes(index_dir: Path, space: Space, modality: Modality) -> int:
+    from mmsearch.vectors import vector_path
+    from mmsearch.vectors.manifest import recent_path
+
+    path = vector_path(index_dir, space, modality)
+    return sum(shown_size(file) for file in (path, recent_path(path)))

@@ -102,6 +102,7 @@ class SearchEcho(Answered):
     min_score: float | None
     rerank: int | Literal["auto"]
     budget_ms: float | None
+    exact: bool
     filters: SearchFilters
 
 
@@ -118,6 +119,9 @@ class SearchAnswer(Answered):
         description="False: nothing looks like the question, the hits are merely the closest."
     )
     reranked: int = Field(description="How many of all hits, from the first, were reranked.")
+    exact: bool = Field(
+        description="False: a large index was searched by lists, which may miss something near."
+    )
     generation: int = Field(description="Answers of one generation are of one state of the index.")
     took_ms: float
 

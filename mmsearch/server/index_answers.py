@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, with_config
 
 from mmsearch.server.answers import Answered, FailureInfo, Located, ProblemDetails, SpaceInfo
 from mmsearch.server.jobs import JobState, Stage
-from mmsearch.types import IndexSummary
+from mmsearch.types import IndexSummary, Modality
 
 
 class Failures(Answered):
@@ -32,6 +32,17 @@ class Roots(Answered):
     roots: list[RootInfo]
 
 
+class VectorFile(Answered):
+    """How the embeddings of one modality are searched."""
+
+    modality: Modality
+    recipe: str
+    n_rows: int
+    n_recent: int = Field(description="So many came since the file was made.")
+    size_bytes: int
+    exact: bool = Field(description="Whether every search finds exactly the nearest.")
+
+
 class SpaceCounts(SpaceInfo):
     """A model's share of the index."""
 
@@ -45,6 +56,7 @@ class SpaceCounts(SpaceInfo):
         description="Whether it was the default before, and can be gone back to."
     )
     vectors_size_bytes: int
+    vectors: list[VectorFile]
 
 
 class RerankerInfo(Answered):

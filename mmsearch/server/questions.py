@@ -102,6 +102,7 @@ Rerank = Annotated[
         examples=[50],
     ),
 ]
+Exact = Annotated[bool, Field(description="Miss nothing near, however large the index is: slower.")]
 Budget = Annotated[
     float,
     Field(
@@ -165,6 +166,7 @@ class SearchBody(_Paged):
     min_score: MinScore | None = None
     rerank: Rerank = 0
     budget_ms: Budget | None = None
+    exact: Exact = False
     filters: SearchFilters = SearchFilters()
 
 
@@ -187,6 +189,7 @@ class SearchQuery(_Paged):
     min_score: MinScore | None = None
     rerank: Rerank = 0
     budget_ms: Budget | None = None
+    exact: Exact = False
     under: Folder | None = None
     taken_from: Day | None = None
     taken_to: Day | None = None
@@ -244,6 +247,7 @@ class SearchQuery(_Paged):
             min_score=self.min_score,
             rerank=self.rerank,
             budget_ms=self.budget_ms,
+            exact=self.exact,
             filters=filters,
         )
 
@@ -269,6 +273,7 @@ def options_of(asked: SearchBody) -> QueryOptions:
         "min_score": asked.min_score,
         "rerank": None if asked.rerank == "auto" else asked.rerank,
         "budget_ms": asked.budget_ms,
+        "exact": asked.exact,
         "under": filters.under,
         "taken_from": filters.taken_from,
         "taken_to": filters.taken_to,

@@ -86,6 +86,7 @@ def _answer_json(answered: _Answered) -> Json:
         "n_candidates": answer.n_candidates,
         "matches": answer.matches,
         "reranked": answer.reranked,
+        "exact": answer.exact,
         "generation": answer.generation,
         "took_ms": round(answered.seconds * 1000, 3),
     }
@@ -106,6 +107,7 @@ def _echo(asked: SearchBody, request: QueryRequest) -> Json:
         "min_score": asked.min_score,
         "rerank": asked.rerank,
         "budget_ms": asked.budget_ms,
+        "exact": asked.exact,
         "filters": {
             "under": filters.under,
             "taken_from": None if first is None else first.isoformat(),

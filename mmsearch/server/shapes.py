@@ -179,6 +179,7 @@ def status_json(status: LibraryStatus) -> Json:
                 "n_with_regions": one.n_with_regions,
                 "is_previous": one.is_previous,
                 "vectors_size_bytes": one.vectors_size_bytes,
+                "vectors": [asdict(file) for file in one.vectors],
             }
             for one in status.spaces
         ],

@@ -53,7 +53,7 @@ def compare(path: Path, source: EmbeddingSource) -> Comparison | None:
     index.catch_up(source)
     truth = FaissIndex(path, source.dim)
     truth.catch_up(source)
-    return _compared(index.rows, truth.rows)
+    return _compared(index.rows(), truth.rows())
 
 
 def _compared(rows: Rows, truth: Rows) -> Comparison:

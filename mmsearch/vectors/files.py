@@ -1,26 +1,30 @@
 """A vector index on disk: one FAISS file that carries its own manifest at its end.
 
 FAISS reads from the front and never looks at what follows its data, so a trailer is safe there,
-and with one file no moment exists in which index and manifest disagree. Layout: FAISS data,
-manifest as JSON, BLAKE3 of the manifest (32 bytes), its length (8 bytes, little-endian), magic.
+and with one file no moment exists in which index and manifest disagree. Layout: FAISS codes and
+ids, inverted lists or removed ids, digests of the blocks of codes, manifest as JSON, BLAKE3 of the
+manifest (32 bytes), its length (8 bytes, little-endian), magic.
+
+A large file is never written again for a few changes: these lie in a second file beside it, of
+the same layout, which names the first by its digest. One whose base has been replaced is of no
+use and ignored.
 
 Opening checks the manifest, the size and a fingerprint of sampled blocks: a torn, cut, swapped
-or foreign file is seen in about a millisecond at any size. Then it checks the BLAKE3 of all data,
-before FAISS sees a byte of it: FAISS allocates what a flipped length asks for, and a flipped code
-would be searched. That reads the whole file, as the first search does anyhow: 2 ms for 10,000
-embeddings of 512, 0.1 to 0.3 s for half a million (one core, the file in memory), while the model
-is loaded in another thread.
+or foreign file is seen in about a millisecond at any size. Then it checks the BLAKE3 of all data
+but the codes, before FAISS sees a byte of it: FAISS allocates what a flipped length asks for. The
+codes of a file up to `CHECKED_AT_ONCE` are checked then, too, those of a larger one block by block
+before they are first searched. A flipped bit is never searched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import mmap
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import faiss
 import numpy as np
@@ -29,23 +33,55 @@ from blake3 import blake3
 from mmsearch.errors import VectorIndexError
 from mmsearch.runtime.at_work import at_work_on, is_abandoned
 from mmsearch.runtime.whole_file import sync_folder
+from mmsearch.types import Ids
+from mmsearch.vectors.blocks import DIGEST_BYTES, Blocks, digests_of
+from mmsearch.vectors.layout import Layout, layout_of
+from mmsearch.vectors.lists import Lists
 from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
 from mmsearch.vectors.mapped import require_readable
-from mmsearch.vectors.recipes import make_index, recipe_named
+from mmsearch.vectors.recipes import Recipe, make_index, recipe_named
 from mmsearch.vectors.rows import Rows
 
-_WORTH_THREADS = 1 << 26
-"""Fewer bytes are hashed before other threads have started."""
+CHECKED_AT_ONCE = 1 << 27
+"""Bytes of codes that are checked when a file is opened: 134 MB, 30 ms of one core."""
 
 
-def load(path: Path, dim: int) -> tuple[Rows, Manifest] | None:
-    """The rows of a vector file, mapped rather than read; None when there is no file.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A vector file: rows mapped rather than read, and what belongs to them.
+
+    `removed` `(r,)` are ids that a file of recent changes takes from its base.
+    """
+
+    rows: Rows
+    manifest: Manifest
+    blocks: Blocks
+    lists: Lists | None
+    removed: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is saved: rows level with `generation`, and their lists.
+
+    For recent changes: the digest of the `base` they add to, and ids `(r,)` `removed` from it.
+    """
+
+    rows: Rows
+    generation: int
+    lists: Lists | None = None
+    base: str = ""
+    removed: Ids | None = None
+
+
+def load(path: Path, dim: int) -> Loaded | None:
+    """What a vector file holds; None when there is no file.
 
     Raises:
         VectorIndexError: Damaged, of another dimension, or of an unknown recipe.
     """
     for _ in range(3):
-        before = _identity(path)
+        before = identity(path)
         manifest = read_manifest(path)
         if manifest is None:
             return None
@@ -53,18 +89,19 @@ def load(path: Path, dim: int) -> tuple[Rows, Manifest] | None:
             raise VectorIndexError(
                 f"vector file {path} has dimension {manifest.dim}, not {dim}: it will be rebuilt"
             )
-        if _data_digest(path, manifest.data_bytes) != manifest.data_digest:
+        try:
+            loaded = _loaded(path, manifest)
+        except OSError as exc:
             raise VectorIndexError(
-                f"vector file {path} does not fit its checksum: it will be rebuilt"
-            )
-        rows = _map_rows(path, manifest)
-        if _identity(path) == before:  # else another process saved a new one in between
-            return rows, manifest
+                f"vector file {path} cannot be read ({exc.strerror}): it will be rebuilt"
+            ) from exc
+        if identity(path) == before:  # else another process saved a new one in between
+            return loaded
     raise VectorIndexError(f"vector file {path} keeps changing: try again when indexing has ended")
 
 
-def save(path: Path, rows: Rows, generation: int) -> Manifest:
-    """Write rows beside `path`, then put them in its place in one step.
+def save(path: Path, content: Content) -> Manifest:
+    """Write a file beside `path`, then put them in its place in one step.
 
     Of two processes that save at once the last one wins; either file is whole, and an older one
     is brought up to date by the catalogue.
@@ -79,8 +116,8 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
         os.close(handle)
         try:
             with at_work_on(Path(name)):
-                faiss.write_index(_with_ids(rows), name)
-                manifest = _append_manifest(Path(name), rows, generation)
+                faiss.write_index(_with_ids(content.rows), name)
+                manifest = _append(Path(name), content)
                 Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -92,6 +129,15 @@ def save(path: Path, rows: Rows, generation: int) -> Manifest:
             "check the folder, and the space on its disk"
         ) from exc
     return manifest
+
+
+def identity(path: Path) -> tuple[int, int, int]:
+    """What tells a file from the one that replaces it; zeros where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _reason(exc: OSError | RuntimeError) -> str:
@@ -111,11 +157,55 @@ def _with_ids(rows: Rows) -> faiss.IndexIDMap:
     return index
 
 
-def _map_rows(path: Path, manifest: Manifest) -> Rows:
+def _loaded(path: Path, manifest: Manifest) -> Loaded:
     try:
         recipe = recipe_named(manifest.recipe)
+    except VectorIndexError as exc:
+        raise VectorIndexError(f"vector file {path}: {exc}; it will be rebuilt") from exc
+    file = path.open("rb", buffering=0)  # a check reads what is there now, not what was
+    try:
+        blocks, layout = _checked(path, file, manifest, recipe)
+        rows = _map_rows(path, manifest, recipe)
+        if layout.codes.stop - layout.codes.start <= CHECKED_AT_ONCE:
+            require_readable(rows.codes())
+        lists, removed = None, np.empty(0, np.int64)
+        file.seek(layout.extra.start)
+        if manifest.lists and recipe.lists is not None:
+            lists = Lists.read(recipe.lists, file, manifest.trained_on, manifest.misfit)
+        elif manifest.base:
+            size = layout.extra.stop - layout.extra.start
+            removed = np.frombuffer(file.read(size), np.int64)
+    except BaseException:
+        file.close()
+        raise
+    return Loaded(rows, manifest, blocks, lists, removed)
+
+
+def _checked(
+    path: Path, file: BinaryIO, manifest: Manifest, recipe: Recipe
+) -> tuple[Blocks, Layout]:
+    """The blocks of codes, once all else is known as it was written; of a small file they are, too.
+
+    Raises:
+        VectorIndexError: Something is not.
+    """
+    code_size = make_index(recipe, manifest.dim).code_size
+    layout = layout_of(manifest, code_size)
+    if layout.digest(file) != manifest.digest:
+        raise VectorIndexError(f"vector file {path} does not fit its checksum: it will be rebuilt")
+    file.seek(layout.digests.start)
+    table = file.read(layout.digests.stop - layout.digests.start)
+    digests = np.frombuffer(table, np.uint8).reshape(-1, DIGEST_BYTES)
+    blocks = Blocks(path, file, layout.codes, digests)
+    if layout.codes.stop - layout.codes.start <= CHECKED_AT_ONCE:
+        blocks.check_all(code_size)
+    return blocks, layout
+
+
+def _map_rows(path: Path, manifest: Manifest, recipe: Recipe) -> Rows:
+    try:
         outer = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except (RuntimeError, MemoryError, VectorIndexError) as exc:
+    except (RuntimeError, MemoryError) as exc:
         raise VectorIndexError(f"vector file {path}: {exc}; it will be rebuilt") from exc
     if not isinstance(outer, faiss.IndexIDMap):
         raise VectorIndexError(f"vector file {path} holds no ids: it will be rebuilt")
@@ -125,29 +215,37 @@ def _map_rows(path: Path, manifest: Manifest) -> Rows:
         raise VectorIndexError(f"vector file {path} is not of its recipe: it will be rebuilt")
     if index.ntotal != manifest.count or len(ids) != manifest.count or index.d != manifest.dim:
         raise VectorIndexError(f"vector file {path} contradicts its manifest: it will be rebuilt")
-    rows = Rows(recipe, index, ids, owner=outer)
-    try:
-        require_readable(rows.codes())
-    except OSError as exc:
-        raise VectorIndexError(
-            f"vector file {path} cannot be read ({exc.strerror}): it will be rebuilt"
-        ) from exc
-    return rows
+    return Rows(recipe, index, ids, owner=outer)
 
 
-def _append_manifest(path: Path, rows: Rows, generation: int) -> Manifest:
+def _append(path: Path, content: Content) -> Manifest:
+    """Add to the rows what belongs to them, and the manifest."""
+    rows, lists = content.rows, content.lists
     with path.open("r+b") as file:
-        data_bytes = file.seek(0, os.SEEK_END)
+        rows_bytes = file.seek(0, os.SEEK_END)
+        if lists is not None:
+            lists.write(file)
+        elif content.removed is not None:
+            file.write(content.removed.tobytes())
+        file.write(digests_of(rows.codes()).tobytes())
+        file.flush()
+        data_bytes = file.tell()
+        layout = Layout.of(len(rows), rows.index.code_size, rows_bytes, data_bytes)
         manifest = Manifest(
             version=FORMAT_VERSION,
             recipe=rows.recipe.name,
             dim=rows.index.d,
             count=len(rows),
-            generation=generation,
+            generation=content.generation,
+            rows_bytes=rows_bytes,
             data_bytes=data_bytes,
-            digest=rows.digest(),
-            data_digest=_data_digest(path, data_bytes),
+            digest=layout.digest(file),
             fingerprint=fingerprint(file, data_bytes),
+            base=content.base,
+            n_removed=0 if content.removed is None else len(content.removed),
+            lists=lists is not None,
+            trained_on=0 if lists is None else lists.trained_on,
+            misfit=0.0 if lists is None else lists.misfit,
         )
         text = json.dumps(asdict(manifest)).encode()
         file.seek(data_bytes)
@@ -155,35 +253,6 @@ def _append_manifest(path: Path, rows: Rows, generation: int) -> Manifest:
         file.flush()
         os.fsync(file.fileno())
     return manifest
-
-
-def _data_digest(path: Path, data_bytes: int) -> str:
-    """BLAKE3 over the first bytes of a file, hexadecimal.
-
-    Raises:
-        VectorIndexError: They cannot be read.
-    """
-    if data_bytes == 0:
-        return blake3(b"").hexdigest()
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            threads = blake3.AUTO if data_bytes > _WORTH_THREADS else 1
-            data = np.frombuffer(whole, np.uint8, data_bytes)
-            try:
-                require_readable(data)
-                return blake3(data.data, max_threads=threads).hexdigest()
-            finally:
-                del data  # a map cannot be closed while somebody looks at it
-    except (OSError, ValueError) as exc:  # an empty file cannot be mapped
-        raise VectorIndexError(f"vector file {path} cannot be read ({exc})") from exc
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _sweep(path: Path) -> None:

@@ -7,6 +7,7 @@ never pays for importing FAISS.
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,7 +19,7 @@ from mmsearch.errors import VectorIndexError
 from mmsearch.types import Modality, Space
 
 MAGIC = b"mmsearch"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TRAILER_BYTES = 32 + 8 + len(MAGIC)
 SAMPLE_BYTES = 4096
 SAMPLES = 64
@@ -26,10 +27,13 @@ SAMPLES = 64
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a file holds.
+    """What a file holds: `rows_bytes` of FAISS codes and ids, and what belongs to them.
 
-    `digest` is BLAKE3 over ids and codes, `data_digest` over all of FAISS's data as it lies in the
-    file, `fingerprint` over samples of that.
+    `digest` is BLAKE3 over all data but the codes, and with them their blocks' digests;
+    `fingerprint` over samples of all. A file of recent changes names the `base` it adds to, by
+    digest, and takes `n_removed` from it. `lists` says whether there are inverted lists; they were
+    trained on a gallery of `trained_on`, whose embeddings lay `misfit` away from the centres
+    (1 - cosine, mean).
     """
 
     version: int
@@ -37,15 +41,25 @@ class Manifest:
     dim: int
     count: int
     generation: int
+    rows_bytes: int
     data_bytes: int
     digest: str
-    data_digest: str
     fingerprint: str
+    base: str = ""
+    n_removed: int = 0
+    lists: bool = False
+    trained_on: int = 0
+    misfit: float = 0.0
 
 
 def vector_path(index_dir: Path, space: Space, modality: Modality) -> Path:
     """Where the vector index of one space and modality lies, in the folder of an index."""
     return index_dir / "vectors" / f"{space.key}-{modality.value}.faiss"
+
+
+def recent_path(path: Path) -> Path:
+    """Where the changes since a large vector file was written lie, beside it."""
+    return path.with_name(f"{path.stem}.recent{path.suffix}")
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -65,13 +79,29 @@ def read_manifest(path: Path) -> Manifest | None:
         ) from exc
 
 
+def read_recent(path: Path, base: Manifest) -> Manifest | None:
+    """The manifest of the changes beside a vector file; None where there are none for it."""
+    try:
+        recent = read_manifest(recent_path(path))
+    except VectorIndexError:
+        return None
+    if recent is None or recent.base != base.digest or recent.generation <= base.generation:
+        return None
+    return recent
+
+
 def covered_generation(path: Path) -> int | None:
-    """The catalogue generation a vector file covers; None when missing or not usable."""
+    """The catalogue generation a vector file covers, with the changes beside it.
+
+    None when it is missing or not usable.
+    """
     try:
         manifest = read_manifest(path)
     except VectorIndexError:
         return None
-    return None if manifest is None else manifest.generation
+    if manifest is None:
+        return None
+    return (read_recent(path, manifest) or manifest).generation
 
 
 def fingerprint(file: BinaryIO, data_bytes: int) -> str:
@@ -116,11 +146,17 @@ def _parsed(text: bytes) -> Manifest:
     manifest = Manifest(**values)
     for field in fields(Manifest):
         value = getattr(manifest, field.name)
-        sound = isinstance(value, str) if field.type == "str" else _is_count(value)
-        if not sound:
+        if not _is_of_kind(str(field.type), value):
             raise ValueError(f"'{field.name}' of its manifest is malformed")
     return manifest
 
 
-def _is_count(value: object) -> bool:
+def _is_of_kind(kind: str, value: object) -> bool:
+    """Whether a value of JSON can be of the type an annotation names; a number is 0 or more."""
+    if kind == "str":
+        return isinstance(value, str)
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "float" and isinstance(value, float):
+        return 0 <= value < math.inf
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63

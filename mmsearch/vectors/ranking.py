@@ -51,7 +51,7 @@ def nearest_by_scan(
 ) -> Neighbours:
     """The same by FAISS alone, which scans the codes for each query."""
     count = len(rows) if positions is None else len(positions)
-    selector = None if positions is None else _selector(len(rows), positions)
+    selector = None if positions is None else selector_of(len(rows), positions)
     ids = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     pending = np.arange(len(queries))
@@ -111,16 +111,34 @@ def _search(
     """FAISS's own result, put in order: by score alone, FAISS breaks ties as it happens."""
     parameters = faiss.SearchParameters()
     parameters.sel = selector
-    with _threads_for(len(queries)):
+    with threads_for(len(queries)):
         scores, positions = rows.index.search(queries, depth, params=parameters)
-    ids = rows.ids[positions]
+    return in_order(rows.ids[positions], scores)
+
+
+def in_order(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Neighbours:
+    """Ids and scores `(q, k)` by falling score, then rising id."""
+    if (scores[:, :-1] > scores[:, 1:]).all():
+        return Neighbours(ids, scores)
     order = np.lexsort((ids, -scores), axis=-1)
     return Neighbours(
         np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
     )
 
 
-def _selector(count: int, positions: NDArray[np.int64]) -> faiss.IDSelector:
+def joined(parts: Sequence[Neighbours], k: int) -> Neighbours:
+    """The `k` nearest of what was found in several parts."""
+    if len(parts) == 1:
+        return parts[0]
+    ids = np.concatenate([part.ids for part in parts], axis=1)
+    scores = np.concatenate([part.scores for part in parts], axis=1)
+    # Empty slots come last, as nothing scores less.
+    found = in_order(ids, scores)
+    exact = all(part.exact for part in parts)
+    return Neighbours(found.ids[:, :k], found.scores[:, :k], exact)
+
+
+def selector_of(count: int, positions: NDArray[np.int64]) -> faiss.IDSelector:
     """Membership as one bit a row: the quickest test FAISS has at any share allowed."""
     bits = np.packbits(_mask(count, positions), bitorder="little")
     return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]  # C++'s, in the stubs
@@ -134,7 +152,7 @@ def _mask(count: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 @contextmanager
-def _threads_for(n_queries: int) -> Iterator[None]:
+def threads_for(n_queries: int) -> Iterator[None]:
     """One thread for a lone query: FAISS splits by query, so others only cost their start.
 
     The setting belongs to the calling thread in OpenMP and is put back.

@@ -21,6 +21,11 @@ class ReferenceIndex:
         """The source generation this index covers."""
         return self._generation
 
+    @property
+    def superseded(self) -> bool:
+        """Never: it is of no file."""
+        return False
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -37,7 +42,14 @@ class ReferenceIndex:
             self._generation = changes.generation
         return applied
 
-    def search(self, queries: Embeddings, k: int, allowed: Ids | None = None) -> Neighbours:
+    def search(
+        self,
+        queries: Embeddings,
+        k: int,
+        allowed: Ids | None = None,
+        *,
+        exact: bool = True,  # noqa: ARG002 - it always is
+    ) -> Neighbours:
         """The `k` nearest of each query `(q, d)`, among `allowed` `(a,)` ids where given."""
         held = sorted(self._rows)
         if allowed is not None:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import faiss
 import numpy as np
-from blake3 import blake3
 from numpy.typing import NDArray
 
 from mmsearch.types import Embeddings, Ids
 from mmsearch.vectors.recipes import Recipe, make_index
-
-_WORTH_THREADS = 1 << 26
-"""Fewer bytes are hashed before other threads have started."""
 
 
 class Rows:
@@ -35,6 +31,7 @@ class Rows:
         self._id_chunks = [ids]
         self._highest = int(ids.max(initial=-1))
         self._order: NDArray[np.int64] | None = None
+        self._order_known = False
         self._floats: Embeddings | None = None
 
     @classmethod
@@ -71,25 +68,26 @@ class Rows:
             self._floats = self.index.sa_decode(self.codes())
         return self._floats
 
-    def digest(self) -> str:
-        """BLAKE3 over ids and codes, hexadecimal."""
-        codes = self.codes().reshape(-1)
-        threads = blake3.AUTO if codes.nbytes > _WORTH_THREADS else 1
-        hasher = blake3(np.ascontiguousarray(self.ids).view(np.uint8).data, max_threads=threads)
-        return hasher.update(codes.data).hexdigest()
-
     def positions(self, ids: Ids) -> NDArray[np.int64]:
         """Positions `(p,)`, ascending, of those `ids` that are held."""
         # New ids are mostly above all old ones: that must not cost a sort for each run added.
         wanted = np.unique(ids[ids <= self._highest])
         if len(wanted) == 0:
             return wanted
-        held = self.ids
-        if self._order is None:
-            self._order = np.argsort(held, kind="stable")
-        places = np.searchsorted(held, wanted, sorter=self._order)
-        places = self._order[np.minimum(places, len(held) - 1)]
+        held, order = self.ids, self._sorted()
+        places = np.minimum(np.searchsorted(held, wanted, sorter=order), len(held) - 1)
+        if order is not None:
+            places = order[places]
         return np.sort(places[held[places] == wanted])
+
+    def _sorted(self) -> NDArray[np.int64] | None:
+        """Positions by rising id, None where that is their order: sorting ten million takes 1 s."""
+        if not self._order_known:
+            held = self.ids
+            rising = bool((held[1:] > held[:-1]).all())
+            self._order = None if rising else np.argsort(held, kind="stable")
+            self._order_known = True
+        return self._order
 
     def subset(self, positions: NDArray[np.int64]) -> Rows:
         """A copy of the rows at some positions."""
@@ -107,10 +105,18 @@ class Rows:
         keep[gone] = False
         return self.subset(np.flatnonzero(keep))
 
+    def append_codes(self, rows: Rows) -> None:
+        """Add a copy of other rows, whose ids are not held yet; codes must not be mapped."""
+        self.index.add_sa_codes(rows.codes())
+        self._added(rows.ids)
+
     def append(self, ids: Ids, embeddings: Embeddings) -> None:
         """Add rows `(n, d)` under ids `(n,)` that are not held yet; codes must not be mapped."""
         self.index.add(np.ascontiguousarray(embeddings, dtype=np.float32))
+        self._added(ids)
+
+    def _added(self, ids: Ids) -> None:
         self._id_chunks.append(ids)
         self._highest = max(self._highest, int(ids.max(initial=-1)))
-        self._order = None
+        self._order_known = False
         self._floats = None

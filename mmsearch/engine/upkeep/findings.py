@@ -93,6 +93,14 @@ class RepairReport:
         return self.n_embeddings + self.n_regions > 0
 
 
+@dataclass(frozen=True, slots=True)
+class OptimizeReport:
+    """Which vector files were made anew."""
+
+    rebuilt: tuple[Path, ...]
+    seconds: float
+
+
 class UpkeepListener(Protocol):
     """Told of a check or a repair as it goes, in the calling thread."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mmsearch.engine.factory import Factory
     from mmsearch.engine.upkeep.backup_records import BackupRecord, RestoreReport
     from mmsearch.engine.upkeep.findings import (
+        OptimizeReport,
         RepairReport,
         UpkeepListener,
         VerifyOptions,
@@ -67,6 +68,21 @@ class Upkeep:
 
         with self._factory.catalogues.lease() as catalogue:
             return repair(catalogue, self._factory.settings.index_dir, progress or SilentUpkeep())
+
+    def optimize(self) -> OptimizeReport:
+        """Make vector files anew where that makes questions quicker, and tell which.
+
+        Changes since a large file was made are put into it, and its lists are trained again where
+        they no longer fit. Other processes and threads go on with the old file meanwhile.
+
+        Raises:
+            CatalogueError: There is no index yet.
+            VectorIndexError: A vector file cannot be written.
+        """
+        from mmsearch.engine.upkeep.optimizing import optimize
+
+        with self._factory.catalogues.lease() as catalogue:
+            return optimize(catalogue, self._factory.settings.index_dir)
 
     def migrate(
         self, options: MigrationOptions, progress: ProgressListener | None = None

@@ -47,7 +47,7 @@ def test_a_backup_of_damaged_embeddings_is_made_and_warns(world: World) -> None:
 
 
 def test_no_model_is_loaded(shared_world: World) -> None:
-    for command in ("verify", "repair"):
+    for command in ("verify", "repair", "optimize"):
         assert not shared_world.mmsearch.imported(command) & {"torch", "open_clip", "openvino"}
 
 
@@ -55,6 +55,13 @@ def test_json_is_one_object(shared_world: World) -> None:
     [report] = shared_world.mmsearch.run("verify", "--sample", "2", "--json").objects()
     assert (report["sound"], report["findings"]) == (True, [])
     assert (report["files"], report["read"]) == (N_PICTURES, 2)
+
+
+def test_a_small_index_has_nothing_to_optimize(shared_world: World) -> None:
+    done = shared_world.mmsearch.run("optimize", "--json")
+    assert done.notes.startswith("nothing to optimize (")
+    [report] = done.objects()
+    assert report["rebuilt"] == []
 
 
 def test_what_is_found_can_be_mended_and_made_anew(world: World) -> None:
@@ -106,7 +113,7 @@ def test_a_damaged_catalogue_is_a_finding_and_not_repaired(world: World) -> None
 
 
 def test_without_an_index_both_say_how_to_make_one(mmsearch: Mmsearch) -> None:
-    for command in ("verify", "repair"):
+    for command in ("verify", "repair", "optimize"):
         done = mmsearch.run(command)
         assert done.code == 1
         assert "mmsearch index PATH" in done.notes

@@ -11,8 +11,14 @@ from mmsearch.cli.json_shapes import (
     status_json,
     summary_json,
 )
-from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus, SpaceStatus
-from mmsearch.types import Failure, Hit, IndexSummary, InputSpec, Space
+from mmsearch.engine.records import (
+    LibraryStatus,
+    MediaInfo,
+    RootStatus,
+    SpaceStatus,
+    VectorFileStatus,
+)
+from mmsearch.types import Failure, Hit, IndexSummary, InputSpec, Modality, Space
 from tests.unit.cli.records import caption_hit, hit, media
 
 SPACE = Space("mini", "cd" * 32, 32, InputSpec(64, 64))
@@ -60,6 +66,9 @@ def test_a_summary_begins_with_the_contracts_eight_names() -> None:
     assert (shape["added"], shape["seconds"], shape["images_per_second"]) == (2, 1.235, 81.3)
 
 
+VECTORS = VectorFileStatus(Modality.IMAGE, "lists", 2, 1, 20, exact=False)
+
+
 def test_status_tells_roots_spaces_and_sizes() -> None:
     status = LibraryStatus(
         index="default",
@@ -71,7 +80,7 @@ def test_status_tells_roots_spaces_and_sizes() -> None:
         catalogue_size_bytes=100,
         vectors_size_bytes=20,
         roots=(RootStatus(Path("/p"), online=False, n_files=3),),
-        spaces=(SpaceStatus(SPACE, True, 2, 1, 20),),
+        spaces=(SpaceStatus(SPACE, True, 2, 1, 20, vectors=(VECTORS,)),),
     )
     shape = status_json(status)
     assert shape["size_bytes"] == 120
@@ -87,6 +96,16 @@ def test_status_tells_roots_spaces_and_sizes() -> None:
             "captions": 1,
             "with_rerank_features": 0,
             "vectors_size_bytes": 20,
+            "vectors": [
+                {
+                    "modality": "image",
+                    "recipe": "lists",
+                    "rows": 2,
+                    "recent": 1,
+                    "size_bytes": 20,
+                    "exact": False,
+                }
+            ],
         }
     ]
 

@@ -18,6 +18,7 @@ from mmsearch.engine.records import (
     RerankerStatus,
     RootStatus,
     SpaceStatus,
+    VectorFileStatus,
 )
 from mmsearch.server import answers, index_answers, shapes
 from mmsearch.types import (
@@ -31,6 +32,7 @@ from mmsearch.types import (
     IndexSummary,
     MediaMetadata,
     MediaRecord,
+    Modality,
     Orientation,
     OrientationCount,
 )
@@ -68,6 +70,7 @@ INFO = MediaInfo(
     copies=(BARE,),
     spaces=(SPACE,),
 )
+VECTORS = VectorFileStatus(Modality.IMAGE, "lists", 1, 0, 6, exact=False)
 STATUS = LibraryStatus(
     index="default",
     path=Path("/home"),
@@ -78,7 +81,7 @@ STATUS = LibraryStatus(
     catalogue_size_bytes=5,
     vectors_size_bytes=6,
     roots=(RootStatus(Path("/photos"), True, 2),),
-    spaces=(SpaceStatus(SPACE, True, 1, 1, 6, n_with_regions=1),),
+    spaces=(SpaceStatus(SPACE, True, 1, 1, 6, n_with_regions=1, vectors=(VECTORS,)),),
 )
 FACETS = Facets(
     n_files=2,

@@ -9,7 +9,7 @@ import pytest
 
 from mmsearch.errors import VectorIndexError
 from mmsearch.vectors import Comparison, FaissIndex, compare
-from mmsearch.vectors.files import save
+from mmsearch.vectors.files import Content, save
 from mmsearch.vectors.recipes import recipe_for
 from mmsearch.vectors.rows import Rows
 from tests.vector_sources import ListSource, unit_rows
@@ -29,7 +29,7 @@ def write(path: Path, source: ListSource, ids: list[int], rows) -> Path:
     """A sound file of the source's generation that holds just these rows."""
     held = Rows.empty(recipe_for(0), DIM)
     held.append(np.array(ids, np.int64), np.asarray(rows, np.float32))
-    save(path, held, source.generation)
+    save(path, Content(held, source.generation))
     return path
 
 

@@ -95,7 +95,7 @@ def test_faiss_never_sees_a_damaged_byte(tmp_path, monkeypatch):
     data, truth, searched = make(path, 2000)
     manifest = read_manifest(path)
     assert manifest is not None
-    length_of_ids = manifest.data_bytes - 8 * manifest.count - 8
+    length_of_ids = manifest.rows_bytes - 8 * manifest.count - 8
     assert data[length_of_ids : length_of_ids + 8] == manifest.count.to_bytes(8, "little")
     monkeypatch.setattr("faiss.read_index", lambda *_: pytest.fail("FAISS was given the file"))
     for at in (length_of_ids + 4, length_of_ids - 1, length_of_ids + 9):
@@ -114,6 +114,8 @@ def test_faiss_never_sees_a_damaged_byte(tmp_path, monkeypatch):
         {"recipe": ["exact-float16"]},
         {"version": [1]},
         {"version": 1},
+        {"lists": 1},
+        {"misfit": -0.5},
         {"more": 1},
     ],
 )

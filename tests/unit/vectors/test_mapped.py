@@ -39,8 +39,8 @@ def file(tmp_path: Path) -> Path:
 def test_a_whole_file_passes(file: Path) -> None:
     loaded = load(file, DIM)
     assert loaded is not None
-    require_readable(loaded[0].codes())
-    require_readable(loaded[0].codes()[:0])
+    require_readable(loaded.rows.codes())
+    require_readable(loaded.rows.codes()[:0])
 
 
 @tells
@@ -49,4 +49,4 @@ def test_a_file_that_was_cut_short_under_the_map_is_refused(file: Path) -> None:
     assert loaded is not None
     os.truncate(file, 4096)
     with pytest.raises(OSError, match=r"(?i)input/output error"):
-        require_readable(loaded[0].codes())
+        require_readable(loaded.rows.codes())

@@ -9,7 +9,7 @@ from mmsearch.engine.library import Library
 from mmsearch.errors import CatalogueError
 from mmsearch.types import Modality
 from mmsearch.vectors import vector_path
-from mmsearch.vectors.files import load, save
+from mmsearch.vectors.files import Content, load, save
 from tests.fakes import fake_space
 from tests.integration.engine.upkeep.damage import change
 
@@ -75,8 +75,8 @@ def test_vector_files_are_rebuilt_from_the_catalogue(index: Library) -> None:
     index.close()
     images = vector_path(index.settings.index_dir, SPACE, Modality.IMAGE)
     captions = vector_path(index.settings.index_dir, SPACE, Modality.CAPTION)
-    rows, manifest = load(images, SPACE.dim)
-    save(images, rows.subset(np.array([1, 2])), manifest.generation)
+    loaded = load(images, SPACE.dim)
+    save(images, Content(loaded.rows.subset(np.array([1, 2])), loaded.manifest.generation))
     captions.write_bytes(captions.read_bytes()[:50])
     report = index.repair()
     assert set(report.rebuilt) == {images, captions}

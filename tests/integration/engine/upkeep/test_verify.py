@@ -17,7 +17,7 @@ from mmsearch.engine.upkeep.findings import Check, FileCheck, VerifyOptions, Ver
 from mmsearch.errors import CatalogueError
 from mmsearch.types import Modality
 from mmsearch.vectors import vector_path
-from mmsearch.vectors.files import load, save
+from mmsearch.vectors.files import Content, load, save
 from tests.fakes import FakeRerankers, fake_space
 from tests.integration.engine.upkeep.damage import N_PHOTOS, catalogue_of, change
 from tests.photos import fake_library, photo, touch_later
@@ -197,10 +197,10 @@ def test_a_vector_file_may_be_missing_or_old(index: Library, photos: Path) -> No
 def test_a_vector_file_that_differs_is_found(index: Library) -> None:
     """A sound file by itself, of the right generation, that holds another vector."""
     path = vector_path(index.settings.index_dir, SPACE, Modality.IMAGE)
-    rows, manifest = load(path, SPACE.dim)
-    changed = rows.subset(np.arange(len(rows) - 1))
+    loaded = load(path, SPACE.dim)
+    changed = loaded.rows.subset(np.arange(len(loaded.rows) - 1))
     changed.codes()[0] = changed.codes()[1]
-    save(path, changed, manifest.generation)
+    save(path, Content(changed, loaded.manifest.generation))
     [finding] = index.verify().findings
     assert (finding.check, finding.where) == (Check.VECTORS, str(path))
     assert "1 rows missing, 0 too many, 1 with another vector" in finding.what
