@@ -17,6 +17,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from mmsearch.errors import ModelError
+from mmsearch.runtime.measured_pass import MeasuredPass
 from mmsearch.runtime.quiet import import_openvino
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ class CompileOptions:
 class CompiledTower:
     """A tower ready to run; several batches are under way at once. Thread-safe."""
 
-    def __init__(self, compiled: openvino.CompiledModel, parallel: int) -> None:
+    def __init__(
+        self, compiled: openvino.CompiledModel, parallel: int, notes: Path | None = None
+    ) -> None:
+        """Take `notes`, a file for what is learnt of this very compilation."""
+        self.pictures_a_pass = MeasuredPass(notes, parallel)
         self._requests = [compiled.create_infer_request() for _ in range(parallel)]
         self._lock = threading.Lock()
 
@@ -95,13 +100,14 @@ def compile_tower(file: Path, options: CompileOptions) -> CompiledTower:
     core = import_openvino().Core()
     try:
         settings = _settings(core, options)
-        compiled = _from_cache(core, file, settings) or _compile(core, file, settings)
+        blob = _blob(core, file, settings)
+        compiled = _from_cache(core, blob, settings) or _compile(core, file, blob, settings)
     except RuntimeError as exc:
         line = " ".join(str(exc).split())[:300]
         raise ModelError(
             f"export {file} cannot be compiled ({line}): remove {file.parent} and run again"
         ) from exc
-    return CompiledTower(compiled, options.parallel)
+    return CompiledTower(compiled, options.parallel, blob.with_suffix(".json"))
 
 
 def _settings(core: openvino.Core, options: CompileOptions) -> dict[str, str]:
@@ -129,10 +135,9 @@ def _blob(core: openvino.Core, file: Path, settings: dict[str, str]) -> Path:
 
 
 def _from_cache(
-    core: openvino.Core, file: Path, settings: dict[str, str]
+    core: openvino.Core, blob: Path, settings: dict[str, str]
 ) -> openvino.CompiledModel | None:
     """The kept compilation, or None where there is none that loads."""
-    blob = _blob(core, file, settings)
     if not blob.is_file():
         return None
     try:
@@ -143,10 +148,11 @@ def _from_cache(
         return None
 
 
-def _compile(core: openvino.Core, file: Path, settings: dict[str, str]) -> openvino.CompiledModel:
+def _compile(
+    core: openvino.Core, file: Path, blob: Path, settings: dict[str, str]
+) -> openvino.CompiledModel:
     """Compile `file` and keep the result; a cache that cannot be written costs time, no more."""
     compiled = core.compile_model(str(file), _CPU, settings)
-    blob = _blob(core, file, settings)
     try:
         descriptor, name = tempfile.mkstemp(prefix=".blob-", dir=blob.parent)
         with os.fdopen(descriptor, "wb") as stream:
