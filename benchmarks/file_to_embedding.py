@@ -57,7 +57,12 @@ def cost(command: Sequence[str], folder: Path, extra: Mapping[str, str] | None =
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **(extra or {})}, capture_output=True, text=True
+        command,
+        cwd=folder,
+        env={**os.environ, **(extra or {})},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     wall_s = time.perf_counter() - started
     if done.returncode:
