@@ -101,7 +101,7 @@ def _remembered(file: Path | None) -> int | None:
     if file is None:
         return None
     try:
-        size = json.loads(file.read_text("utf-8"))["pictures_a_pass"]
+        size: object = json.loads(file.read_text("utf-8"))["pictures_a_pass"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return size if size in PASS_SIZES else None
+    return size if isinstance(size, int) and size in PASS_SIZES else None
