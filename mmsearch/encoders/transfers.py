@@ -29,7 +29,7 @@ def _moved(batches: Iterator[torch.Tensor], device: torch.device) -> Iterator[to
 
 def _overlapped(batches: Iterator[torch.Tensor], device: torch.device) -> Iterator[torch.Tensor]:
     """The batches by way of pinned memory and a stream of their own, one batch ahead."""
-    copying = torch.cuda.Stream(device)
+    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch types it not
     ahead: tuple[torch.Tensor, torch.cuda.Event] | None = None
     for batch in batches:
         pinned = batch.pin_memory()  # stays until its copy is done: torch's allocator sees to it
