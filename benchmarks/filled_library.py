@@ -35,7 +35,7 @@ def fill(home: Path, count: int, seed: int = 0) -> Path:
     with Catalogue.open(folder / CATALOGUE_NAME, create=True) as catalogue:
         catalogue.add_space(space)
         root_id = catalogue.add_root(home / "no-photos").root_id
-        start = len(catalogue.known_files(root_id))
+        start = sum(1 for _ in catalogue.known_files(root_id))
         for first, rows in _embeddings(start, count, space.dim, seed):
             files = tuple(_entry(first + at, row) for at, row in enumerate(rows))
             catalogue.apply(CatalogueBatch(root_id, files=files, space=space))
