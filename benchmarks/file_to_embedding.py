@@ -141,7 +141,7 @@ def main() -> None:
     """Index the photos by each program in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--count", type=int, default=240)
+    parser.add_argument("--count", type=int, default=480)
     parser.add_argument("--photos", type=Path, default=LARGE, help="camera JPEGs, used in turn")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rclip", type=Path, help="the program, in an environment of its own")
