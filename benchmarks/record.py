@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -10,20 +11,46 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("BENCHMARK_RESULTS") or Path(__file__).parent / "results")
+"""Where results go; a quick run of all benchmarks keeps them apart from the full ones."""
 PACKAGES = (
     *("mmsearch", "torch", "faiss-gpu", "faiss-cpu", "openvino", "pillow", "sqlalchemy"),
-    *("fastapi", "uvicorn", "httptools"),
+    *("fastapi", "uvicorn", "httptools", "onnxruntime"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a benchmark's table: a name, a median and its unit."""
+    """One line of a benchmark's table: a name, a median and its unit.
+
+    `at_least` or `at_most` is the bar that it is held against, where there is one.
+    """
 
     name: str
     value: float
     unit: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def bar(self) -> str:
+        """The bar in words, "" where there is none."""
+        if self.at_least is not None:
+            return f">= {self.at_least:g}"
+        return "" if self.at_most is None else f"<= {self.at_most:g}"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is on the right side of its bar."""
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return low <= self.value <= high
+
+    def as_json(self) -> dict[str, str | float | bool]:
+        """What the result file keeps of this line."""
+        kept: dict[str, str | float | bool]
+        kept = {"name": self.name, "value": self.value, "unit": self.unit}
+        return {**kept, "bar": self.bar, "holds": self.holds} if self.bar else kept
 
 
 def record(name: str, question: str, parameters: dict[str, object], rows: list[Row]) -> Path:
@@ -31,8 +58,9 @@ def record(name: str, question: str, parameters: dict[str, object], rows: list[R
     print(question)
     width = max(len(row.name) for row in rows)
     for row in rows:
-        print(f"  {row.name:<{width}}  {row.value:10.3f} {row.unit}")
-    RESULTS.mkdir(exist_ok=True)
+        verdict = f"  (bar {row.bar}: {'holds' if row.holds else 'MISSED'})" if row.bar else ""
+        print(f"  {row.name:<{width}}  {row.value:10.3f} {row.unit}{verdict}")
+    RESULTS.mkdir(exist_ok=True, parents=True)
     path = RESULTS / f"{name}.json"
     content = {
         "question": question,
@@ -42,7 +70,7 @@ def record(name: str, question: str, parameters: dict[str, object], rows: list[R
         "python": platform.python_version(),
         "versions": _versions(),
         "parameters": parameters,
-        "rows": [{"name": row.name, "value": row.value, "unit": row.unit} for row in rows],
+        "rows": [row.as_json() for row in rows],
     }
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     return path

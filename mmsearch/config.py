@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     reranker: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    batch_size: int = Field(default=32, ge=1, le=4096)
+    batch_size: int = Field(default_factory=lambda: _batch_size(os.cpu_count()), ge=1, le=4096)
     decode_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     decode_timeout_s: float = Field(default=60.0, ge=0.1, le=86_400)
     decode_memory_mb: int | None = Field(default=None, ge=128, le=1 << 20)
@@ -76,6 +76,11 @@ class Settings(BaseSettings):
         """Flags first, then the environment, then the nearest configuration file."""
         file_values = InitSettingsSource(settings_cls, init_kwargs=_read_nearest_file(Path.cwd()))
         return init_settings, env_settings, file_values
+
+
+def _batch_size(cores: int | None) -> int:
+    """Pictures in a transaction: enough for the largest pass on each of up to eight cores."""
+    return 16 * min(8, max(2, cores or 1))
 
 
 def load_settings(**flags: object) -> Settings:

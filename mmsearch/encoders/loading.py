@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
 
 from mmsearch.encoders.digest import space_of
 from mmsearch.encoders.sources import ModelSource, resolve_model
-from mmsearch.errors import ModelError
 from mmsearch.protocols import DualEncoder, RegionEncoder
 from mmsearch.rerank_types import RegionProjection
-from mmsearch.runtime.cuda import may_have_cuda
+from mmsearch.runtime.cuda import made_on_cuda, may_have_cuda
 from mmsearch.types import Space
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,10 @@ def load_dual_encoder(
     source = resolve_model(name, options.cache_dir)
     space = space_of(source)
     if options.device == "cuda" or (options.device == "auto" and may_have_cuda()):
-        encoder = _on_cuda(source, space, options, projection)
+        encoder = made_on_cuda(
+            lambda: _on_cuda(source, space, options, projection),
+            required=options.device == "cuda",
+        )
         if encoder is not None:
             return encoder
     from mmsearch.encoders.export import exported_model
@@ -75,17 +74,12 @@ def load_dual_encoder(
 
 def _on_cuda(
     source: ModelSource, space: Space, options: EncoderOptions, projection: RegionProjection | None
-) -> DualEncoder | None:
-    """The model on the GPU in half precision; None where torch cannot use it and need not."""
-    import torch
+) -> DualEncoder:
+    """The model on the GPU in half precision.
 
-    if not torch.cuda.is_available():
-        if options.device == "cuda":
-            raise ModelError(
-                "device 'cuda': torch finds no usable GPU here; take device 'cpu' or 'auto'"
-            )
-        logger.info("torch cannot use the GPU of this machine: running on the CPU")
-        return None
+    Raises:
+        ModelError, RuntimeError: It cannot be read, or does not fit into the memory that is free.
+    """
     from mmsearch.encoders.torch_model import load_torch_model
     from mmsearch.encoders.torch_runtime import TorchEncoder, TorchRegionEncoder
 

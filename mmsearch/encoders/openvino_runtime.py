@@ -29,8 +29,6 @@ from mmsearch.runtime.compiled import (
 )
 from mmsearch.types import Embeddings, ImageTensor, Space
 
-_IMAGES_A_PASS = 4
-"""Pictures in one request: more of them fall out of the processor's cache (measured)."""
 _MOST_PASSES_AT_ONCE = 8
 
 
@@ -53,12 +51,20 @@ class OpenVinoEncoder:
         """The space all embeddings of this encoder belong to."""
         return self._space
 
+    @property
+    def pictures_a_pass(self) -> int | None:
+        """What was measured to be fastest on this processor, None while it is not known."""
+        return self._image_tower().pictures_a_pass.chosen
+
     def encode_images(self, images: ImageTensor) -> Embeddings:
         """Embeddings `(n, d)` of pictures `(n, h, w, 3)` uint8 at `space.input` size."""
         check_images(images, self._space.input)
         if not len(images):
             return np.empty((0, self._space.dim), np.float32)
-        return normalised(np.concatenate(self._image_tower().run(_passes(images))))
+        tower = self._image_tower()
+        with tower.pictures_a_pass.batch(len(images)) as size:
+            rows = tower.run(_passes(images, size))
+        return normalised(np.concatenate(rows))
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings `(n, d)` of `n` texts; longer ones are cut at the context length."""
@@ -130,7 +136,9 @@ class OpenVinoRegionEncoder(OpenVinoEncoder):
         check_images(images, self._space.input)
         if not len(images):
             return empty_with_regions(self._space, self._projection)
-        outputs = self._region_tower().run_all((batch,) for batch in _passes(images))
+        tower = self._region_tower()
+        with tower.pictures_a_pass.batch(len(images)) as size:
+            outputs = tower.run_all((batch,) for batch in _passes(images, size))
         embeddings, codes = zip(*outputs, strict=True)
         return normalised(np.concatenate(embeddings)), cast("RegionCodes", np.concatenate(codes))
 
@@ -142,7 +150,6 @@ class OpenVinoRegionEncoder(OpenVinoEncoder):
             return self._regions
 
 
-def _passes(images: ImageTensor) -> list[ImageTensor]:
-    """The pictures in runs of one request each."""
-    starts = range(0, len(images), _IMAGES_A_PASS)
-    return [images[start : start + _IMAGES_A_PASS] for start in starts]
+def _passes(images: ImageTensor, size: int) -> list[ImageTensor]:
+    """The pictures in runs of one request each, `size` in a run."""
+    return [images[start : start + size] for start in range(0, len(images), size)]

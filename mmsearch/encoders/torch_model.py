@@ -66,6 +66,8 @@ def load_torch_model(source: ModelSource, device: str = "cpu") -> LoadedModel:
         with quiet_libraries():
             model = _build(source.directory, device)
             tokenizer = _tokenizer(source.directory)
+    except torch.OutOfMemoryError as exc:
+        raise ModelError(f"the GPU has too little memory for model '{source.name}'") from exc
     except Exception as exc:  # open_clip, timm and transformers raise whatever they like
         raise ModelError(
             f"model {source.directory} cannot be loaded ({_first_line(exc)}): "

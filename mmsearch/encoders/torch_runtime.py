@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +15,14 @@ from mmsearch.encoders.rows import check_images, empty_with_regions, normalised
 from mmsearch.encoders.taps import TappedTower, check_channels, quantised
 from mmsearch.encoders.tokenize import TextBatcher, TokenizerRules
 from mmsearch.encoders.torch_model import LoadedModel, OpenClipTokenizer
+from mmsearch.encoders.transfers import on_device
+from mmsearch.errors import ModelError
 from mmsearch.rerank_types import RegionCodes, RegionProjection
 from mmsearch.types import Embeddings, ImageTensor, Space
 
+logger = logging.getLogger(__name__)
+
+_Output = TypeVar("_Output")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -50,11 +56,10 @@ class TorchEncoder:
     def encode_images(self, images: ImageTensor) -> Embeddings:
         """Embeddings `(n, d)` of pictures `(n, h, w, 3)` uint8 at `space.input` size."""
         check_images(images, self._space.input)
-        out = np.empty((len(images), self._space.dim), np.float32)
-        for start, pictures in self._batches(images):
-            rows = self._run("encode_image", pictures)
-            out[start : start + len(rows)] = rows
-        return normalised(out)
+        if not len(images):
+            return np.empty((0, self._space.dim), np.float32)
+        rows = self._in_batches(images, lambda batch: self._run("encode_image", batch))
+        return normalised(torch.cat(rows).cpu().numpy())
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings `(n, d)` of `n` texts; longer ones are cut at the context length."""
@@ -63,15 +68,42 @@ class TorchEncoder:
             return out
         for batch in self._batcher.batches(texts):
             tokens = torch.from_numpy(batch.tokens).to(self._device)
-            out[batch.numbers] = self._run("encode_text", tokens)
+            out[batch.numbers] = self._run("encode_text", tokens).cpu().numpy()
         return normalised(out)
 
-    def _batches(self, images: ImageTensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """Pictures `(n, 3, h, w)` as the model wants them, a batch at a time, with their start."""
-        for start in range(0, len(images), self._batch_size):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + self._batch_size]))
-            pictures = batch.to(self._device).permute(0, 3, 1, 2).float().div(255.0)
-            yield start, (pictures - self._mean) / self._std
+    def _in_batches(
+        self, images: ImageTensor, run: Callable[[torch.Tensor], _Output]
+    ) -> list[_Output]:
+        """What `run` gives for pictures `(b, 3, h, w)` as the model wants them, batch by batch.
+
+        It stays on the device, so that no batch waits for the way back of the one before. Where
+        memory does not do for a batch, this encoder takes half of it from then on.
+
+        Raises:
+            ModelError: It does not do for one picture.
+        """
+        outputs: list[_Output] = []
+        done = 0
+        while done < len(images):
+            try:
+                for batch in on_device(images[done:], self._batch_size, self._device):
+                    pictures = batch.permute(0, 3, 1, 2).float().div(255.0)
+                    outputs.append(run((pictures - self._mean) / self._std))
+                    done += len(batch)
+            except torch.OutOfMemoryError as exc:
+                self._take_smaller_batches(exc)
+        return outputs
+
+    def _take_smaller_batches(self, exc: Exception) -> None:
+        if self._batch_size == 1:
+            raise ModelError(
+                "the GPU has too little memory for one picture: "
+                "close other programs that use it, or take device 'cpu'"
+            ) from exc
+        self._batch_size //= 2
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning("the GPU's memory is short: %d pictures a batch now", self._batch_size)
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -86,11 +118,11 @@ class TorchEncoder:
 
     def _run(
         self, tower: Literal["encode_image", "encode_text"], batch: torch.Tensor
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """The output `(n, d)` float32 of one batch; not normalised."""
+    ) -> torch.Tensor:
+        """The output `(n, d)` float32 of one batch, on the device; not normalised."""
         with self._running():
             rows: torch.Tensor = getattr(self._model, tower)(batch)
-            return rows.float().cpu().numpy()
+            return rows.float()
 
 
 class TorchRegionEncoder(TorchEncoder):
@@ -120,14 +152,16 @@ class TorchRegionEncoder(TorchEncoder):
     def encode_with_regions(self, images: ImageTensor) -> tuple[Embeddings, RegionCodes]:
         """Embeddings `(n, d)` and region features `(n, r, c)` of pictures `(n, h, w, 3)` uint8."""
         check_images(images, self._space.input)
-        out, codes = empty_with_regions(self._space, self._projection, len(images))
-        for start, pictures in self._batches(images):
-            with self._running():
-                rows, cells = self._tapped(pictures)
-            end = start + len(rows)
-            out[start:end] = rows.float().cpu().numpy()
-            # Outside half precision: its steps are as coarse as those of the codes.
-            check_channels(cells.shape[2], self._weight)
-            values = cells @ self._weight.T + self._bias
-            codes[start:end] = quantised(values).cpu().numpy()
-        return normalised(out), codes
+        if not len(images):
+            return empty_with_regions(self._space, self._projection)
+        outputs = self._in_batches(images, self._run_with_regions)
+        rows, codes = (torch.cat(part).cpu().numpy() for part in zip(*outputs, strict=True))
+        return normalised(rows), codes
+
+    def _run_with_regions(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings `(n, d)` float32 and codes `(n, r, c)` int8 of one batch, on the device."""
+        with self._running():
+            rows, cells = self._tapped(batch)
+        # Outside half precision: its steps are as coarse as those of the codes.
+        check_channels(cells.shape[2], self._weight)
+        return rows.float(), quantised(cells @ self._weight.T + self._bias)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mmsearch.errors import ModelError
 from mmsearch.protocols import CrossEncoder
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.scoring import TowerCrossEncoder
 from mmsearch.rerank.source import RerankerSource, read_config
 from mmsearch.rerank.tokenize import FileTokenizer
-from mmsearch.runtime.cuda import may_have_cuda
-
-logger = logging.getLogger(__name__)
+from mmsearch.runtime.cuda import made_on_cuda, may_have_cuda
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,10 @@ def load_cross_encoder(source: RerankerSource, options: CrossEncoderOptions) -> 
     config = read_config(source)
     tokenizer = FileTokenizer(source, config)
     if options.device == "cuda" or (options.device == "auto" and may_have_cuda()):
-        encoder = _on_cuda(source, config, tokenizer, options)
+        encoder = made_on_cuda(
+            lambda: _on_cuda(source, config, tokenizer, options),
+            required=options.device == "cuda",
+        )
         if encoder is not None:
             return encoder
     from mmsearch.rerank.export import exported_towers
@@ -73,17 +72,12 @@ def _on_cuda(
     config: RerankerConfig,
     tokenizer: FileTokenizer,
     options: CrossEncoderOptions,
-) -> CrossEncoder | None:
-    """The reranker on the GPU in half precision; None where torch cannot use it and need not."""
-    import torch
+) -> CrossEncoder:
+    """The reranker on the GPU in half precision.
 
-    if not torch.cuda.is_available():
-        if options.device == "cuda":
-            raise ModelError(
-                "device 'cuda': torch finds no usable GPU here; take device 'cpu' or 'auto'"
-            )
-        logger.info("torch cannot use the GPU of this machine: running on the CPU")
-        return None
+    Raises:
+        ModelError, RuntimeError: It cannot be read, or does not fit into the memory that is free.
+    """
     from mmsearch.rerank.model_directory import load_network
     from mmsearch.rerank.torch_runtime import RUN_SIZES, TorchTowers
 

@@ -17,6 +17,7 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from mmsearch.errors import ModelError
+from mmsearch.runtime.measured_pass import MeasuredPass
 from mmsearch.runtime.quiet import import_openvino
 
 if TYPE_CHECKING:
@@ -46,8 +47,14 @@ class CompiledTower:
     """
 
     def __init__(
-        self, compiled: openvino.CompiledModel, parallel: int, blob: openvino.Tensor | None = None
+        self,
+        compiled: openvino.CompiledModel,
+        parallel: int,
+        notes: Path | None = None,
+        blob: openvino.Tensor | None = None,
     ) -> None:
+        """Take `notes`, a file for what is learnt of this very compilation."""
+        self.pictures_a_pass = MeasuredPass(notes, parallel)
         self._requests = [compiled.create_infer_request() for _ in range(parallel)]
         self._lock = threading.Lock()
         self._blob = blob  # OpenVINO reads it and does not keep it; it goes after the requests
@@ -103,9 +110,10 @@ def compile_tower(file: Path, options: CompileOptions) -> CompiledTower:
         settings = _settings(core, options)
         blob = _blob(core, file, settings)
         found = _from_cache(core, blob, settings)
+        notes = blob.with_suffix(".json")
         if found is not None:
-            return CompiledTower(found[0], options.parallel, found[1])
-        return CompiledTower(_compile(core, file, blob, settings), options.parallel)
+            return CompiledTower(found[0], options.parallel, notes, found[1])
+        return CompiledTower(_compile(core, file, blob, settings), options.parallel, notes)
     except RuntimeError as exc:
         line = " ".join(str(exc).split())[:300]
         raise ModelError(

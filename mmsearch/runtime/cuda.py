@@ -1,9 +1,18 @@
-"""Whether there is a GPU, told without torch."""
+"""Whether there is a GPU, told without torch; and what is made on it, where torch can."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from mmsearch.errors import ModelError
+
+Made = TypeVar("Made")
+
+logger = logging.getLogger(__name__)
 
 
 def may_have_cuda() -> bool:
@@ -17,6 +26,37 @@ def may_have_cuda() -> bool:
     except (OSError, AttributeError):
         return False
     return count.value > 0
+
+
+def made_on_cuda(make: Callable[[], Made], *, required: bool) -> Made | None:
+    """What `make` gives, once torch was seen to work on the GPU; else None, and one line says why.
+
+    Raises:
+        ModelError: It cannot be made there, and is `required` to be.
+    """
+    try:
+        _check_cuda()
+        return make()
+    except (ModelError, RuntimeError) as exc:  # torch raises the latter for all that a GPU lacks
+        trouble = (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
+        if required:
+            raise ModelError(f"device 'cuda': {trouble}; take device 'cpu' or 'auto'") from exc
+    logger.warning("the GPU is not used, the CPU is: %s", trouble)
+    return None
+
+
+def _check_cuda() -> None:
+    """Pass when torch computes on the GPU.
+
+    Raises:
+        ModelError: It finds none.
+        RuntimeError: Driver, architecture or memory do not do.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ModelError("torch finds no usable GPU here")
+    torch.ones(1, device="cuda").add_(1).item()  # a driver too old shows at the first kernel
 
 
 def torch_gpu() -> str | None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mmsearch.encoders import EncoderOptions, ModelSource, load_dual_encoder
+from mmsearch.encoders.openvino_runtime import OpenVinoEncoder
 from mmsearch.errors import ModelError
 from mmsearch.protocols import DualEncoder
 from tests.integration.encoders.conftest import blobs
@@ -114,6 +115,30 @@ def test_rows_do_not_depend_on_their_batch(encoder: DualEncoder) -> None:
     )
     assert encoder.encode_images(pictures[:0]).shape == (0, 32)
     assert encoder.encode_texts([]).shape == (0, 32)
+
+
+def test_the_best_pass_is_learnt_once_and_changes_no_row(
+    tiny_source: ModelSource, cache: Path, tmp_path: Path
+) -> None:
+    """Whatever number of pictures goes into a request; the next process knows the best."""
+    copy = Path(shutil.copytree(cache, tmp_path / "cache"))
+    options = EncoderOptions(copy, "cpu", "fp32", threads=1)
+    encoder = load_dual_encoder(tiny_source.name, options)
+    pictures = blobs(16, encoder.space.input)
+    expected = encoder.encode_images(pictures[:4])
+    notes = copy / "models" / encoder.space.key
+    assert not list(notes.rglob("image-*.json"))
+    for _ in range(40):
+        found = encoder.encode_images(pictures)
+        np.testing.assert_allclose(found[:4], expected, atol=1e-5)
+        if list(notes.rglob("image-*.json")):
+            break
+    (file,) = notes.rglob("image-*.json")
+    chosen = json.loads(file.read_text("utf-8"))["pictures_a_pass"]
+    again = load_dual_encoder(tiny_source.name, options)
+    again.encode_images(pictures[:1])
+    assert isinstance(again, OpenVinoEncoder)
+    assert again.pictures_a_pass == chosen
 
 
 def test_pictures_may_be_strided_and_read_only(encoder: DualEncoder) -> None:
