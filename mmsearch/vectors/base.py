@@ -8,13 +8,10 @@ from numpy.typing import NDArray
 
 from mmsearch.types import Embeddings, Ids, Neighbours
 from mmsearch.vectors.files import Loaded
-from mmsearch.vectors.lists import Lists
+from mmsearch.vectors.listed import TIERS, ListedRows, Look, Ranked
 from mmsearch.vectors.manifest import Manifest
-from mmsearch.vectors.ranking import in_order, nearest, selector_of, threads_for
+from mmsearch.vectors.ranking import nearest, selector_of
 from mmsearch.vectors.rows import Rows
-
-REACH = 128
-"""By lists, a query finds its first so many; what lies deeper is found by an exact scan."""
 
 FEW = 1 << 14
 FEW_ONE_IN = 16
@@ -22,12 +19,6 @@ FEW_ONE_IN = 16
 
 _MOST_BREADTH = 4
 """A filter makes the nearest allowed lie further away: up to so many times the lists are probed."""
-
-
-def lists_with_codes(loaded: Loaded) -> faiss.IndexRefine:
-    """What scores by their codes the rows that the lists choose; by the codes alone without."""
-    chooser = loaded.rows.index if loaded.lists is None else loaded.lists.index
-    return faiss.IndexRefine(chooser, loaded.rows.index)
 
 
 class Base:
@@ -38,10 +29,11 @@ class Base:
         self.lists = loaded.lists
         self.manifest: Manifest = loaded.manifest
         self._blocks = loaded.blocks
-        self._refine = lists_with_codes(loaded)
+        self._listed = _listed(loaded)
         self._gone = np.empty(0, np.int64)
         self._alive: NDArray[np.int64] | None = None
         self._alive_selector: faiss.IDSelector | None = None
+        self._open_looks: tuple[Look, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.rows) - len(self._gone)
@@ -60,6 +52,7 @@ class Base:
             keep[gone] = False
             self._gone, self._alive = gone, np.flatnonzero(keep)
             self._alive_selector = selector_of(len(self.rows), self._alive)
+            self._open_looks = None
         return count
 
     def check(self) -> None:
@@ -92,10 +85,10 @@ class Base:
         positions = self._alive if allowed is None else self._allowed(allowed)
         count = len(self.rows) if positions is None else len(positions)
         few = count <= FEW or (allowed is not None and count * FEW_ONE_IN <= len(self.rows))
-        if exact or few or self.lists is None or k == 0:
+        if exact or few or self._listed is None or k == 0:
             return self._exact(queries, k, positions)
-        near = self._by_lists(self.lists, queries, allowed, positions)
-        return self._continued(near, queries, k, positions)
+        looks = self._looks(self._listed, allowed, positions)
+        return self._by_lists(self._listed, looks, queries, k, positions)
 
     def _allowed(self, ids: Ids) -> NDArray[np.int64]:
         positions = self.rows.positions(ids)
@@ -112,75 +105,61 @@ class Base:
             self._blocks.check(positions, self.rows.index.code_size)
         return nearest(self.rows, queries, k, positions)
 
+    def _looks(
+        self, listed: ListedRows, allowed: Ids | None, positions: NDArray[np.int64] | None
+    ) -> tuple[Look, ...]:
+        """How each tier looks into the lists; without a filter it is the same each time."""
+        if allowed is None or positions is None:
+            if self._open_looks is None:
+                self._open_looks = listed.looks(self._alive_selector, 1)
+            return self._open_looks
+        breadth = min(_MOST_BREADTH, -(-len(self.rows) // max(1, len(positions))))
+        return listed.looks(selector_of(len(self.rows), positions), breadth)
+
     def _by_lists(
         self,
-        lists: Lists,
+        listed: ListedRows,
+        looks: tuple[Look, ...],
         queries: Embeddings,
-        allowed: Ids | None,
+        k: int,
         positions: NDArray[np.int64] | None,
     ) -> Neighbours:
-        """The first `REACH` of each query: one-bit codes choose, the float16 codes score."""
-        if allowed is None or positions is None:
-            selector, breadth = self._alive_selector, 1
-        else:
-            selector = selector_of(len(self.rows), positions)
-            breadth = min(_MOST_BREADTH, -(-len(self.rows) // max(1, len(positions))))
-        parameters = lists.parameters(selector, breadth)
-        refining = faiss.IndexRefineSearchParameters(  # keywords: see Lists.parameters
-            k_factor=lists.recipe.n_scored / REACH,  # type: ignore[call-arg]
-            base_index_params=parameters,
-        )
-        with threads_for(len(queries)):
-            if self._blocks.n_unchecked:
-                _, chosen = lists.index.search(queries, lists.recipe.n_scored, params=parameters)
-                self._blocks.check(np.unique(chosen[chosen >= 0]), self.rows.index.code_size)
-            scores, found = self._refine.search(queries, REACH, params=refining)
-        empty = found < 0
-        scores[empty] = -np.inf
-        near = in_order(np.where(empty, -1, self.rows.ids[found]), scores)
-        return Neighbours(near.ids, near.scores, exact=False)
+        """The `k` first of each query: look after look, then an exact scan, until there are `k`.
 
-    def _continued(
-        self, near: Neighbours, queries: Embeddings, k: int, positions: NDArray[np.int64] | None
-    ) -> Neighbours:
-        """The `k` first of each query, of which the lists gave `near`.
-
-        What lies deeper follows from an exact scan, less what the lists missed before: so every
-        longer answer begins with the shorter ones, and pages join.
+        A look that finds less than its reach, as a filter leaves little, counts for nothing.
         """
-        short = near.ids[:, -1] < 0
-        if k <= REACH and not short.any():
+        near = listed.look(looks[0], queries)
+        if k <= near.ids.shape[1] and near.ids[:, -1].min() >= 0:
             return Neighbours(near.ids[:, :k], near.scores[:, :k], exact=False)
+        nears = [near, *(listed.look(look, queries) for look in looks[1:])]
         ids = np.full((len(queries), k), -1, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
-        width = min(k, REACH)
-        ids[:, :width], scores[:, :width] = near.ids[:, :width], near.scores[:, :width]
-        for query in np.flatnonzero(short | (k > REACH)).tolist():
-            start = 0 if short[query] else REACH
-            rest = self._behind(near, query, queries, k - start, positions)
-            ids[query, start : start + len(rest.ids[0])] = rest.ids[0]
-            scores[query, start : start + len(rest.ids[0])] = rest.scores[0]
+        for query in range(len(queries)):
+            found = Ranked(np.empty(0, np.int64), np.empty(0, np.float32))
+            for near in nears:
+                if len(found.ids) < k and near.ids[query, -1] >= 0:
+                    found = found.continued(Ranked(near.ids[query], near.scores[query]))
+            if len(found.ids) < k:
+                found = self._deeper(found, queries[query : query + 1], k, positions)
+            width = min(k, len(found.ids))
+            ids[query, :width], scores[query, :width] = found.ids[:width], found.scores[:width]
         return Neighbours(ids, scores, exact=False)
 
-    def _behind(
-        self,
-        near: Neighbours,
-        query: int,
-        queries: Embeddings,
-        wanted: int,
-        positions: NDArray[np.int64] | None,
-    ) -> Neighbours:
-        """The `wanted` nearest of one query that rank behind all of its `near`, if it is full."""
+    def _deeper(
+        self, found: Ranked, query: Embeddings, k: int, positions: NDArray[np.int64] | None
+    ) -> Ranked:
+        """The `k` first of one query `(1, d)`, which begin with those `found`."""
         count = len(self.rows) if positions is None else len(positions)
-        last_id, last = near.ids[query, -1], near.scores[query, -1]
-        depth = min(count, wanted + 2 * REACH)
+        depth = min(count, k + 2 * TIERS[-1].reach)
         while True:
-            deep = self._exact(queries[query : query + 1], depth, positions)
-            behind = np.ones(depth, np.bool_)
-            if last_id >= 0:
-                tie = (deep.scores[0] == last) & (deep.ids[0] > last_id)
-                behind = (deep.scores[0] < last) | tie
-            if depth == count or np.count_nonzero(behind) >= wanted:
-                rest = np.flatnonzero(behind)[:wanted]
-                return Neighbours(deep.ids[:, rest], deep.scores[:, rest], exact=False)
+            deep = self._exact(query, depth, positions)
+            more = found.continued(Ranked(deep.ids[0], deep.scores[0]))
+            if depth == count or len(more.ids) >= k:
+                return more
             depth = min(count, 4 * depth)
+
+
+def _listed(loaded: Loaded) -> ListedRows | None:
+    if loaded.lists is None:
+        return None
+    return ListedRows(loaded.rows, loaded.lists, loaded.blocks)

@@ -55,19 +55,16 @@ class Blocks:
         self._reading = threading.Lock()
         weakref.finalize(self, file.close)
 
-    @property
-    def n_unchecked(self) -> int:
-        """How many blocks nobody has looked at yet."""
-        return len(self._known) - int(np.count_nonzero(self._known))
-
     def check(self, positions: NDArray[np.int64], code_size: int) -> None:
         """Pass when the blocks of codes at `positions` `(p,)` are sound.
 
         Raises:
             VectorIndexError: One is not.
         """
-        blocks = np.unique(positions // rows_in_block(code_size))
-        for block in blocks[~self._known[blocks]].tolist():
+        blocks = positions // rows_in_block(code_size)
+        if self._known[blocks].all():
+            return
+        for block in np.unique(blocks[~self._known[blocks]]).tolist():
             self._check_run(block, block + 1, code_size)
 
     def check_all(self, code_size: int) -> None:

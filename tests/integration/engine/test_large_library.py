@@ -9,6 +9,7 @@ import pytest
 from mmsearch.engine.library import Library
 from mmsearch.engine.request import QueryRequest
 from mmsearch.types import Modality
+from mmsearch.vectors.listed import Tier
 from mmsearch.vectors.recipes import ListsRecipe, Recipe
 from tests.photos import photo
 
@@ -19,12 +20,12 @@ SIZES = range(16, 31)
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch, library: Library, photos: Path) -> Library:
     """60 pictures in lists, all of which every question looks into."""
-    lists = ListsRecipe(1, n_probed=1, n_scored=128)
+    lists = ListsRecipe(1, n_probed=1)
     recipes = (Recipe("exact", "SQfp16", 0), Recipe("lists", "SQfp16", 20, lists))
     monkeypatch.setattr("mmsearch.vectors.recipes.RECIPES", recipes)
     monkeypatch.setattr("mmsearch.vectors.faiss_index.SMALL", 10)
     monkeypatch.setattr("mmsearch.vectors.base.FEW", 5)
-    monkeypatch.setattr("mmsearch.vectors.base.REACH", 32)
+    monkeypatch.setattr("mmsearch.vectors.listed.TIERS", (Tier(4, 8, 1), Tier(16, 32, 1)))
     monkeypatch.setattr("mmsearch.vectors.files.CHECKED_AT_ONCE", 0)
     monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLES", 2)
     monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLE_BYTES", 256)

@@ -11,7 +11,6 @@ import pytest
 from mmsearch.errors import VectorIndexError
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex, ReferenceIndex, compare
-from mmsearch.vectors.base import REACH
 from mmsearch.vectors.manifest import covered_generation, read_manifest, read_recent, recent_path
 from mmsearch.vectors.recipes import ListsRecipe, Recipe
 from tests.vector_sources import ListSource, unit_rows
@@ -20,8 +19,8 @@ DIM = 32
 COUNT = 3000
 RECIPES = (
     Recipe("exact", "SQfp16", 0),
-    Recipe("some-lists", "SQfp16", 1000, ListsRecipe(16, n_probed=6, n_scored=256)),
-    Recipe("more-lists", "SQfp16", 6000, ListsRecipe(32, n_probed=8, n_scored=256)),
+    Recipe("some-lists", "SQfp16", 1000, ListsRecipe(16, n_probed=6)),
+    Recipe("more-lists", "SQfp16", 6000, ListsRecipe(32, n_probed=8)),
 )
 
 
@@ -101,7 +100,7 @@ def test_without_training_a_large_index_is_searched_exactly(tmp_path):
     assert not index.optimize()
 
 
-@pytest.mark.parametrize("k", [1, 40, REACH, REACH + 1, 700, COUNT + 5])
+@pytest.mark.parametrize("k", [1, 16, 17, 40, 128, 129, 700, COUNT + 5])
 def test_a_longer_answer_begins_with_the_shorter_ones(tmp_path, k):
     index = built(tmp_path / "x.faiss", source_of())
     queries = clustered(4, 8)
