@@ -26,7 +26,7 @@ class Tier:
     breadth: int
 
 
-TIERS = (Tier(16, 32, 1), Tier(128, 256, 4))
+TIERS = (Tier(16, 24, 1), Tier(128, 256, 4))
 """A page of hits costs the first look, a reranker's candidates the second as well; what lies
 deeper is found by an exact scan."""
 

@@ -176,14 +176,20 @@ def _k_means(sample: Embeddings, count: int, seed: int) -> Embeddings:
     return centres
 
 
-def _graph(centres: Embeddings) -> faiss.IndexHNSWFlat:
+def _graph(centres: Embeddings) -> faiss.IndexHNSWSQ:
     """A graph over centres `(c, d)`, the same each time: with several threads it would not be."""
-    graph = faiss.IndexHNSWFlat(centres.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph = faiss.IndexHNSWSQ(
+        centres.shape[1],
+        faiss.ScalarQuantizer.QT_fp16,  # type: ignore[arg-type]  # the stubs are wrong
+        _LINKS,
+        faiss.METRIC_INNER_PRODUCT,
+    )
     graph.hnsw.efConstruction = _BREADTH_OF_BUILDING
     graph.hnsw.efSearch = _BREADTH_OF_FILLING
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:
+        graph.train(centres)
         graph.add(centres)
     finally:
         faiss.omp_set_num_threads(before)
