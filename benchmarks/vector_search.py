@@ -1,8 +1,10 @@
-"""How many questions a second does a large index answer at 95 % of the nearest, at what cost?
+"""How many questions a second does a large index answer at the same recall, at what cost?
 
-Beside hnswlib, usearch, FAISS's HNSW and IVF, and NumPy, each in a process of its own, one thread,
-on jittered copies of real embeddings with real captions (`real_vectors.py`). Times are of the
-thread's processor, so that a busy machine matters less.
+Beside hnswlib, usearch, FAISS's HNSW and IVF, and NumPy (`vector_contenders.py`), on jittered
+copies of real embeddings with real captions (`real_vectors.py`). Each builds in one process and
+answers in another that opens what was built; one thread. Times are of the thread's processor, so
+that a busy machine matters less. Memory is what a process has more once it has answered all
+questions, with the pages of files that it has touched.
 """
 
 from __future__ import annotations
@@ -12,25 +14,23 @@ import ctypes
 import gc
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeAlias
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.plot import line_plot
 from benchmarks.real_vectors import Gallery, ann_recall, gallery, nearest_ids
 from benchmarks.record import Row, record
+from benchmarks.vector_contenders import CONTENDERS, K
 from mmsearch.types import Embeddings
-from mmsearch.vectors import FaissIndex
 
-K, ENOUGH = 10, 0.95
-Search: TypeAlias = Callable[[Embeddings], NDArray[np.int64]]
-"""Ids `(1, k)` of a query `(1, d)`."""
-Settings: TypeAlias = dict[str, Search]
+ENOUGH = 0.95
+OURS, PEER = "mmsearch", "hnswlib"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +44,34 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A setting, its recall and its median seconds a query."""
+
+    setting: str
+    recall: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """One contender: memory of its own and mapped, and `(setting, recall, seconds)` a query."""
+    """One contender: seconds of a processor to build, MB of its own and mapped, its points."""
 
     name: str
     build_s: float
     own_mb: float
     mapped_mb: float
-    curve: tuple[tuple[str, float, float], ...]
+    curve: tuple[Point, ...]
 
     @property
-    def best(self) -> tuple[str, float, float] | None:
+    def best(self) -> Point | None:
         """The quickest setting with recall enough."""
-        good = [one for one in self.curve if one[1] >= ENOUGH]
-        return min(good, key=lambda one: one[2]) if good else None
+        good = [point for point in self.curve if point.recall >= ENOUGH]
+        return min(good, key=lambda point: point.seconds) if good else None
+
+    def seconds_at(self, recall: float) -> float:
+        """What a query takes at a recall, between the points measured; the nearest one outside."""
+        points = sorted((point.recall, point.seconds) for point in self.curve)
+        return float(np.interp(recall, *zip(*points, strict=True)))
 
 
 def main() -> None:
@@ -69,37 +83,49 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep the gallery here between runs")
     parser.add_argument("--only", nargs="*", default=list(CONTENDERS), choices=list(CONTENDERS))
     options = parser.parse_args()
-    count, n_queries = (50_000, 200) if options.quick else (options.count, 1000)
+    count, n_queries = (120_000, 200) if options.quick else (options.count, 1000)
+    names = [OURS, PEER] if options.quick else options.only
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
         source, captions = gallery(work, count, options.dim, quick=options.quick)
         queries = captions[np.random.default_rng(1).permutation(len(captions))[:n_queries]]
         truth = nearest_ids(source, queries, K)
         task = Task(work, Path(source.rows.filename), queries, truth)
-        with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-            results = [pool.apply(measure, (name, task)) for name in options.only]
-    rows = [row for result in results for row in _rows(result, results)]
-    parameters: dict[str, object] = {
-        "n": count,
-        "d": options.dim,
-        "k": K,
-        "queries": n_queries,
-        "seed": 0,
-        "curves": {result.name: result.curve for result in results},
+        results = [contest(name, task) for name in names]
+    parameters: dict[str, object] = {"n": count, "d": options.dim, "k": K, "queries": n_queries}
+    parameters["curves"] = {
+        one.name: [(point.setting, point.recall, point.seconds) for point in one.curve]
+        for one in results
     }
-    record("vector_search", str(__doc__).split("\n", 1)[0], parameters, rows)
+    question = str(__doc__).split("\n", 1)[0]
+    _tell(results, parameters, question)
 
 
-def measure(name: str, task: Task) -> Result:
-    """One contender, in the calling process."""
+def contest(name: str, task: Task) -> Result:
+    """One contender, which builds in one process and is asked in another."""
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        build_s = pool.apply(build, (name, task))
+        return pool.apply(ask, (name, task, build_s))
+
+
+def build(name: str, task: Task) -> float:
+    """Seconds of a processor until the file is written."""
     faiss.omp_set_num_threads(1)
-    source = Gallery(np.load(task.rows, mmap_mode="r"))
-    before = _memory_mb()
+    path = task.work / f"{name}.index"
+    path.unlink(missing_ok=True)
     started = time.process_time()
-    settings = CONTENDERS[name](source, task.work)
-    build_s = time.process_time() - started
-    curve = []
-    for setting, search in settings.items():
+    CONTENDERS[name].build(_source(task), path)
+    return time.process_time() - started
+
+
+def ask(name: str, task: Task, build_s: float) -> Result:
+    """All questions with all settings; the file is removed."""
+    faiss.omp_set_num_threads(1)
+    before = _memory_mb()
+    path = task.work / f"{name}.index"
+    curve: list[Point] = []
+    after = before
+    for setting, search in CONTENDERS[name].open(path, _source(task)).items():
         found, seconds = [], []
         for number in range(len(task.queries)):
             query = task.queries[number : number + 1]
@@ -107,135 +133,58 @@ def measure(name: str, task: Task) -> Result:
             found.append(search(query)[0])
             seconds.append(time.thread_time() - begun)
         recall = ann_recall(np.array(found), task.truth)
-        curve.append((setting, recall, float(np.median(seconds))))
-    gc.collect()
-    after = _memory_mb()
+        after = after if curve else _memory_mb()  # a scan of everything maps all pages
+        curve.append(Point(setting, recall, float(np.median(seconds))))
+    path.unlink(missing_ok=True)
     return Result(name, build_s, after[0] - before[0], after[1] - before[1], tuple(curve))
 
 
-def ours(source: Gallery, work: Path) -> Settings:
-    """The index of this package as a search opens it; exact below 100,000."""
-    path = work / "ours.faiss"
-    path.unlink(missing_ok=True)
-    index = FaissIndex(path, source.dim)
-    index.catch_up(source)
-    index.save(train=True)
-    del index
-    opened = FaissIndex.open(path, source.dim)
-    return {
-        "as shipped": lambda query: opened.search(query, K).ids,
-        "exact": lambda query: opened.search(query, K, exact=True).ids,
-    }
+def _source(task: Task) -> Gallery:
+    return Gallery(np.load(task.rows, mmap_mode="r"))
 
 
-def hnswlib_graph(source: Gallery, work: Path) -> Settings:  # noqa: ARG001 - of one shape
-    """hnswlib, M 16, ef_construction 200."""
-    import hnswlib
-
-    graph = hnswlib.Index("ip", source.dim)
-    graph.init_index(source.count(), ef_construction=200, M=16, random_seed=0)
-    for changes in source.changes_since(0):
-        graph.add_items(changes.embeddings, changes.ids, num_threads=1)
-
-    def search(ef: int) -> Search:
-        def ask(query: Embeddings) -> NDArray[np.int64]:
-            graph.set_ef(ef)
-            return graph.knn_query(query, K, num_threads=1)[0].astype(np.int64)
-
-        return ask
-
-    return {f"ef {ef}": search(ef) for ef in (16, 32, 64, 96, 128, 192, 256, 384, 512)}
-
-
-def usearch_graph(source: Gallery, work: Path) -> Settings:  # noqa: ARG001 - of one shape
-    """Usearch in float16, its defaults otherwise."""
-    from usearch.index import Index
-
-    graph = Index(ndim=source.dim, metric="ip", dtype="f16")
-    for changes in source.changes_since(0):
-        graph.add(changes.ids, changes.embeddings, threads=1)
-
-    def search(expansion: int) -> Search:
-        def ask(query: Embeddings) -> NDArray[np.int64]:
-            graph.expansion_search = expansion
-            keys = np.asarray(graph.search(query[0], K, threads=1).keys).astype(np.int64)
-            return np.pad(keys, (0, K - len(keys)), constant_values=-1)[np.newaxis]
-
-        return ask
-
-    return {f"expansion {size}": search(size) for size in (32, 64, 128, 192, 256, 384, 512)}
-
-
-def faiss_hnsw(source: Gallery, work: Path) -> Settings:  # noqa: ARG001 - of one shape
-    """FAISS's HNSW32 over float32."""
-    index = faiss.index_factory(source.dim, "HNSW32", faiss.METRIC_INNER_PRODUCT)
-    _add(index, source)
-    sizes = (16, 32, 64, 128, 192, 256, 384, 512)
-    return {f"ef {ef}": _asking(index, faiss.SearchParametersHNSW(efSearch=ef)) for ef in sizes}
-
-
-def faiss_ivf(source: Gallery, work: Path) -> Settings:  # noqa: ARG001 - of one shape
-    """FAISS's IVFFlat with 4 sqrt(n) lists."""
-    n_lists = int(4 * source.count() ** 0.5)
-    index = faiss.index_factory(source.dim, f"IVF{n_lists},Flat", faiss.METRIC_INNER_PRODUCT)
-    rng = np.random.default_rng(0)
-    chosen = np.sort(rng.permutation(source.count())[: 40 * n_lists])
-    index.train(source.rows[chosen].astype(np.float32))
-    _add(index, source)
-    probes = (4, 8, 16, 32, 64, 128)
-    return {f"nprobe {n}": _asking(index, faiss.SearchParametersIVF(nprobe=n)) for n in probes}
-
-
-def numpy_scan(source: Gallery, work: Path) -> Settings:  # noqa: ARG001 - of one shape
-    """One product with all embeddings in float32."""
-    rows = source.rows.astype(np.float32)
-    return {"all": lambda query: np.argsort(-(rows @ query[0]))[np.newaxis, :K] + 1}
-
-
-CONTENDERS: dict[str, Callable[[Gallery, Path], Settings]] = {
-    "mmsearch": ours,
-    "hnswlib": hnswlib_graph,
-    "usearch": usearch_graph,
-    "FAISS HNSW32": faiss_hnsw,
-    "FAISS IVFFlat": faiss_ivf,
-    "NumPy": numpy_scan,
-}
-
-
-def _add(index: faiss.Index, source: Gallery) -> None:
-    for changes in source.changes_since(0):
-        index.add(changes.embeddings)
-
-
-def _asking(index: faiss.Index, parameters: faiss.SearchParameters) -> Search:
-    return lambda query: index.search(query, K, params=parameters)[1] + 1
-
-
-def _rows(result: Result, results: Sequence[Result]) -> list[Row]:
-    """What is told of one contender, and beside hnswlib."""
+def _rows(result: Result) -> list[Row]:
+    """What is told of one contender."""
     rows = [
         Row(f"{result.name}: build", result.build_s, "s of a processor"),
         Row(f"{result.name}: memory of its own", result.own_mb, "MB"),
-        Row(f"{result.name}: pages of a file", result.mapped_mb, "MB"),
+        Row(f"{result.name}: pages of files touched", result.mapped_mb, "MB"),
     ]
-    if result.best is not None:
-        setting, recall, seconds = result.best
+    best = result.best
+    if best is not None:
+        at_least = ENOUGH if result.name == OURS else None
         rows += [
-            Row(f"{result.name}: {setting}, questions", 1 / seconds, "a second, median"),
-            Row(f"{result.name}: {setting}, ann_recall@10", recall, ""),
+            Row(f"{result.name}: {best.setting}", 1e6 * best.seconds, "us a query, median"),
+            Row(f"{result.name}: {best.setting}, ann_recall@10", best.recall, "", at_least),
         ]
-    for peer in results:
-        if peer.name == "hnswlib" != result.name:
-            rows.append(Row(f"{result.name} / hnswlib: build", result.build_s / peer.build_s, "x"))
-            rows.append(Row(f"{result.name} / hnswlib: memory", result.own_mb / peer.own_mb, "x"))
-            if peer.best is not None and result.best is not None:
-                ratio = peer.best[2] / result.best[2]
-                rows.append(Row(f"{result.name} / hnswlib: questions a second", ratio, "x"))
     return rows
+
+
+def _tell(results: Sequence[Result], parameters: dict[str, object], question: str) -> None:
+    """A table, JSON and the curves as a plot; ours is held against hnswlib at the same recall."""
+    by_name = {result.name: result for result in results}
+    rows = [row for result in results for row in _rows(result)]
+    if {OURS, PEER} <= set(by_name) and (best := by_name[OURS].best) is not None:
+        ours, peer = by_name[OURS], by_name[PEER]
+        qps = peer.seconds_at(best.recall) / best.seconds
+        memory = (ours.own_mb + ours.mapped_mb) / (peer.own_mb + peer.mapped_mb)
+        rows += [
+            Row("questions a second, ours / hnswlib at our recall", qps, "x", at_least=1.5),
+            Row("build, ours / hnswlib", ours.build_s / peer.build_s, "x", at_most=0.5),
+            Row("memory, ours / hnswlib", memory, "x", at_most=0.35),
+        ]
+    record("vector_search", question, parameters, rows)
+    lines = {
+        result.name: [(1 - point.recall + 1e-4, 1e6 * point.seconds) for point in result.curve]
+        for result in results
+    }
+    title = f"{parameters['n']:,} real-like embeddings, real captions, one thread"
+    line_plot("vector_search", title, lines, ("missed of the 10 nearest, share", "us a query"))
 
 
 def _memory_mb() -> tuple[float, float]:
     """What the process holds of its own, once what it has freed is given back, and of files."""
+    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     values = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
