@@ -44,7 +44,7 @@ class Row:
         """Whether the value is on the right side of its bar."""
         low = -math.inf if self.at_least is None else self.at_least
         high = math.inf if self.at_most is None else self.at_most
-        return low <= self.value <= high
+        return bool(low <= self.value <= high)  # of NumPy's numbers, too
 
     def as_json(self) -> dict[str, str | float | bool]:
         """What the result file keeps of this line."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 
 import faiss
 import numpy as np
@@ -29,6 +31,9 @@ FEW_WANTED = 64
 
 MOST_IN_A_PRODUCT = 64
 """Queries that share one pass over the codes."""
+
+BYTES_A_THREAD = 1 << 25
+"""A scan of so many bytes takes 2 ms, and is worth a thread."""
 
 SPARE = 8
 """Rows fetched beyond k, so that a tie at the border is usually seen whole at once."""
@@ -108,12 +113,39 @@ def _is_for_products(rows: Rows, n_queries: int, n_allowed: int) -> bool:
 def _search(
     rows: Rows, queries: Embeddings, depth: int, selector: faiss.IDSelector | None
 ) -> Neighbours:
-    """FAISS's own result, put in order: by score alone, FAISS breaks ties as it happens."""
+    """FAISS's own result, put in order: by score alone, FAISS breaks ties as it happens.
+
+    FAISS gives a lone query one thread, which cannot read codes as fast as memory gives them:
+    each core scans a stretch of a large index.
+    """
+    whole = slice(0, len(rows))
+    size = len(rows) * rows.index.code_size
+    parts = min(faiss.omp_get_max_threads(), size // BYTES_A_THREAD)
+    if len(queries) > 1 or parts < 2:
+        return _search_stretch(rows, queries, depth, selector, whole)
+    bounds = np.linspace(0, len(rows), parts + 1).astype(int).tolist()
+    with ThreadPoolExecutor(parts, thread_name_prefix="scan") as threads:
+        runs = [
+            threads.submit(_search_stretch, rows, queries, depth, selector, slice(start, stop))
+            for start, stop in pairwise(bounds)
+        ]
+        return joined([run.result() for run in runs], depth)
+
+
+def _search_stretch(
+    rows: Rows, queries: Embeddings, depth: int, selector: faiss.IDSelector | None, stretch: slice
+) -> Neighbours:
+    """The same among the rows of one stretch; empty places come last."""
     parameters = faiss.SearchParameters()
     parameters.sel = selector
+    if stretch != slice(0, len(rows)):
+        inside = faiss.IDSelectorRange(stretch.start, stretch.stop)
+        parameters.sel = inside if selector is None else faiss.IDSelectorAnd(inside, selector)
     with threads_for(len(queries)):
         scores, positions = rows.index.search(queries, depth, params=parameters)
-    return in_order(rows.ids[positions], scores)
+    empty = positions < 0
+    scores[empty] = -np.inf
+    return in_order(np.where(empty, -1, rows.ids[positions]), scores)
 
 
 def in_order(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Neighbours:

@@ -8,6 +8,9 @@ import pytest
 
 from mmsearch.errors import VectorIndexError
 from mmsearch.vectors import FaissIndex, ReferenceIndex
+from mmsearch.vectors.ranking import nearest_by_scan
+from mmsearch.vectors.recipes import recipe_for
+from mmsearch.vectors.rows import Rows
 from tests.unit.vectors.numbered import DIM, source_of
 from tests.vector_sources import ListSource, unit_rows
 
@@ -109,3 +112,24 @@ def test_the_thread_setting_is_put_back(tmp_path):
     before = faiss.omp_get_max_threads()
     index.search(unit_rows(1, DIM), 3)
     assert faiss.omp_get_max_threads() == before
+
+
+@pytest.mark.parametrize("k", [1, 7, 40, 300])
+@pytest.mark.parametrize("share", [None, 2, 5])
+def test_a_scan_by_several_threads_finds_what_one_finds(monkeypatch, k, share):
+    rng = np.random.default_rng(k)
+    rows = Rows.empty(recipe_for(0), 8)
+    # Few values a dimension, so that many scores are equal, also at the ends of stretches.
+    rows.append(rng.permutation(300) + 1, rng.integers(-1, 2, (300, 8)).astype(np.float32))
+    query = rng.integers(-1, 2, (1, 8)).astype(np.float32)
+    positions = None if share is None else np.arange(0, 300, share)
+    alone = nearest_by_scan(rows, query, k, positions)
+    monkeypatch.setattr("mmsearch.vectors.ranking.BYTES_A_THREAD", 300 * 16 // 3)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        shared = nearest_by_scan(rows, query, k, positions)
+    finally:
+        faiss.omp_set_num_threads(before)
+    np.testing.assert_array_equal(shared.ids, alone.ids)
+    np.testing.assert_array_equal(shared.scores, alone.scores)
