@@ -126,8 +126,7 @@ class Questions:
             from mmsearch.engine.vector_files import open_vectors
 
             def load_index(catalogue: Catalogue) -> FaissIndex:
-                folder = self._parts.settings.index_dir
-                return open_vectors(catalogue, folder, space, corpus.modality)
+                return open_vectors(catalogue, self._parts.settings, space, corpus.modality)
 
             def load_encoder() -> DualEncoder:
                 return self._parts.encoders.shared(space)

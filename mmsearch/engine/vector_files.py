@@ -15,6 +15,7 @@ from mmsearch.types import Modality, Space
 
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
+    from mmsearch.config import Settings
     from mmsearch.vectors import FaissIndex
 
 logger = logging.getLogger(__name__)
@@ -43,22 +44,24 @@ def save_vectors(catalogue: Catalogue, index_dir: Path, space: Space) -> None:
 
 
 def open_vectors(
-    catalogue: Catalogue, index_dir: Path, space: Space, modality: Modality
+    catalogue: Catalogue, settings: Settings, space: Space, modality: Modality
 ) -> FaissIndex:
-    """The vector index of a space, level with the catalogue.
+    """The vector index of a space, level with the catalogue; on the GPU if the settings want it.
 
     What another run left to replay is saved when it is much; where that is not possible
     (a read-only folder, a full disk) the search goes on without.
     """
     from mmsearch.vectors import FaissIndex, vector_path
 
-    index = FaissIndex.open(vector_path(index_dir, space, modality), space.dim)
+    index = FaissIndex.open(vector_path(settings.index_dir, space, modality), space.dim)
     n_rows = index.catch_up(catalogue.source(space, modality))
     if n_rows > _WORTH_SAVING * len(index):
         try:
             _save(catalogue, index)
         except (CatalogueError, VectorIndexError) as exc:
             logger.info("the vector index is not saved: %s", exc)
+    if settings.device == "cuda":  # copying to it takes seconds: not unasked
+        index.use_gpu()
     return index
 
 

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from mmsearch.types import Embeddings, Ids, Neighbours
 from mmsearch.vectors.files import Loaded
-from mmsearch.vectors.listed import TIERS, ListedRows, Look, Ranked
+from mmsearch.vectors.gpu import GpuRows, on_gpu
+from mmsearch.vectors.listed import ListedRows
+from mmsearch.vectors.looks import TIERS, Finder, Look, Ranked
 from mmsearch.vectors.manifest import Manifest
 from mmsearch.vectors.ranking import nearest, selector_of
 from mmsearch.vectors.rows import Rows
@@ -30,6 +32,7 @@ class Base:
         self.manifest: Manifest = loaded.manifest
         self._blocks = loaded.blocks
         self._listed = _listed(loaded)
+        self._gpu: GpuRows | None = None
         self._gone = np.empty(0, np.int64)
         self._alive: NDArray[np.int64] | None = None
         self._alive_selector: faiss.IDSelector | None = None
@@ -54,6 +57,14 @@ class Base:
             self._alive_selector = selector_of(len(self.rows), self._alive)
             self._open_looks = None
         return count
+
+    def use_gpu(self) -> None:
+        """Let a GPU choose what is scored, where one is; the lists do where it cannot.
+
+        Those are searches of all rows. What is removed or filtered, a GPU index cannot leave out.
+        """
+        if self._listed is not None and self._gpu is None:
+            self._gpu = on_gpu(self.rows, self._blocks)
 
     def check(self) -> None:
         """Pass when all codes are as they were written, by the file as it is now.
@@ -88,7 +99,8 @@ class Base:
         if exact or few or self._listed is None or k == 0:
             return self._exact(queries, k, positions)
         looks = self._looks(self._listed, allowed, positions)
-        return self._by_lists(self._listed, looks, queries, k, positions)
+        finder = self._listed if self._gpu is None or positions is not None else self._gpu
+        return self._found(finder, looks, queries, k, positions)
 
     def _allowed(self, ids: Ids) -> NDArray[np.int64]:
         positions = self.rows.positions(ids)
@@ -116,9 +128,9 @@ class Base:
         breadth = min(_MOST_BREADTH, -(-len(self.rows) // max(1, len(positions))))
         return listed.looks(selector_of(len(self.rows), positions), breadth)
 
-    def _by_lists(
+    def _found(
         self,
-        listed: ListedRows,
+        finder: Finder,
         looks: tuple[Look, ...],
         queries: Embeddings,
         k: int,
@@ -128,10 +140,10 @@ class Base:
 
         A look that finds less than its reach, as a filter leaves little, counts for nothing.
         """
-        near = listed.look(looks[0], queries)
+        near = finder.look(looks[0], queries)
         if k <= near.ids.shape[1] and near.ids[:, -1].min() >= 0:
             return Neighbours(near.ids[:, :k], near.scores[:, :k], exact=False)
-        nears = [near, *(listed.look(look, queries) for look in looks[1:])]
+        nears = [near, *(finder.look(look, queries) for look in looks[1:])]
         ids = np.full((len(queries), k), -1, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         for query in range(len(queries)):

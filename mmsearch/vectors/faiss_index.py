@@ -22,7 +22,7 @@ from mmsearch.vectors.base import Base
 from mmsearch.vectors.files import Content, identity, load, save
 from mmsearch.vectors.growing import give_lists, lacks_lists
 from mmsearch.vectors.manifest import covered_generation
-from mmsearch.vectors.ranking import joined, nearest
+from mmsearch.vectors.ranking import checked_queries, joined, nearest
 from mmsearch.vectors.recent import are_many, drop_stale_recent, load_recent, save_recent
 from mmsearch.vectors.recipes import recipe_for
 from mmsearch.vectors.rows import Rows
@@ -100,6 +100,11 @@ class FaissIndex:
         """Whether another file has taken the place of the one that this index maps."""
         return self._base is not None and identity(self._path) not in (self._file, (0, 0, 0))
 
+    def use_gpu(self) -> None:
+        """Search a large index on a GPU where that is possible; one line says so where not."""
+        if self._base is not None:
+            self._base.use_gpu()
+
     def rows(self) -> Rows:
         """A copy of all rows, checked.
 
@@ -156,13 +161,7 @@ class FaissIndex:
             VectorIndexError: The queries' shape does not fit, they are not finite, or the file is
                 damaged where the search leads: the next `catch_up` rebuilds it.
         """
-        if queries.ndim != 2 or queries.shape[1] != self._dim or k < 0:
-            raise VectorIndexError(
-                f"queries of shape {queries.shape}, k {k}: need (q, {self._dim}) and k ≥ 0"
-            )
-        if not np.isfinite(queries).all():
-            raise VectorIndexError("a query embedding is not finite: the model is broken")
-        rows = np.ascontiguousarray(queries, dtype=np.float32)
+        rows = checked_queries(queries, self._dim, k)
         parts = []
         if self._base is not None:
             with self._noting_damage():

@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsearch.errors import VectorIndexError
 from mmsearch.types import Embeddings, Neighbours
 from mmsearch.vectors.products import candidates
 from mmsearch.vectors.rows import Rows
@@ -37,6 +38,21 @@ BYTES_A_THREAD = 1 << 25
 
 SPARE = 8
 """Rows fetched beyond k, so that a tie at the border is usually seen whole at once."""
+
+
+def checked_queries(queries: Embeddings, dim: int, k: int) -> Embeddings:
+    """The queries `(q, dim)`, contiguous.
+
+    Raises:
+        VectorIndexError: Their shape does not fit, or they are not finite.
+    """
+    if queries.ndim != 2 or queries.shape[1] != dim or k < 0:
+        raise VectorIndexError(
+            f"queries of shape {queries.shape}, k {k}: need (q, {dim}) and k ≥ 0"
+        )
+    if not np.isfinite(queries).all():
+        raise VectorIndexError("a query embedding is not finite: the model is broken")
+    return np.ascontiguousarray(queries, dtype=np.float32)
 
 
 def nearest(

@@ -9,7 +9,7 @@ import pytest
 from mmsearch.engine.library import Library
 from mmsearch.engine.request import QueryRequest
 from mmsearch.types import Modality
-from mmsearch.vectors.listed import Tier
+from mmsearch.vectors.looks import Tier
 from mmsearch.vectors.recipes import ListsRecipe, Recipe
 from tests.photos import photo
 

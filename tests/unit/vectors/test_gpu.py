@@ -1,0 +1,99 @@
+"""Searching on a GPU: what it chooses is scored by the codes; without one, the CPU does it all."""
+
+from __future__ import annotations
+
+import logging
+
+import faiss
+import numpy as np
+import pytest
+
+from mmsearch.vectors import FaissIndex
+from mmsearch.vectors.gpu import on_gpu
+from mmsearch.vectors.installation import faiss_gpus
+from mmsearch.vectors.recipes import ListsRecipe, Recipe
+from tests.vector_sources import ListSource, unit_rows
+
+DIM, COUNT = 32, 2000
+RECIPES = (
+    Recipe("exact", "SQfp16", 0),
+    Recipe("lists", "SQfp16", 1000, ListsRecipe(16, n_probed=4)),
+)
+gpu_only = pytest.mark.skipif(not faiss_gpus(), reason="FAISS finds no GPU on this machine")
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch) -> FaissIndex:
+    monkeypatch.setattr("mmsearch.vectors.recipes.RECIPES", RECIPES)
+    monkeypatch.setattr("mmsearch.vectors.faiss_index.SMALL", 100)
+    monkeypatch.setattr("mmsearch.vectors.base.FEW", 50)
+    source = ListSource(DIM)
+    source.put(list(range(1, COUNT + 1)), unit_rows(COUNT, DIM, 1))
+    index = FaissIndex.open(tmp_path / "x.faiss", DIM)
+    index.catch_up(source)
+    index.save(train=True)
+    return index
+
+
+def stand_in(dim: int) -> faiss.Index:
+    """A flat index in half precision, as on a GPU, but here: not the index that scores."""
+    return faiss.index_factory(dim, "SQbf16", faiss.METRIC_INNER_PRODUCT)
+
+
+@pytest.mark.parametrize("k", [1, 10, 16, 17, 128, 300])
+def test_what_the_gpu_chooses_is_scored_by_the_codes(index, monkeypatch, k):
+    queries = unit_rows(4, DIM, 7)
+    truth = index.search(queries, k, exact=True)
+    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda: None)
+    monkeypatch.setattr("mmsearch.vectors.gpu._flat_on_gpu", stand_in)
+    index.use_gpu()
+    found = index.search(queries, k)
+    assert not found.exact
+    assert (found.ids == truth.ids).mean() > 0.97
+    same = found.ids == truth.ids
+    np.testing.assert_array_equal(found.scores[same], truth.scores[same])
+
+
+def test_filters_and_removed_pictures_are_left_to_the_lists(index, monkeypatch):
+    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda: None)
+    monkeypatch.setattr("mmsearch.vectors.gpu._flat_on_gpu", stand_in)
+    index.use_gpu()
+    query = unit_rows(1, DIM, 7)
+    allowed = np.arange(1, COUNT + 1, 2)
+    assert np.isin(index.search(query, 10, allowed).ids, allowed).all()
+    best = index.search(query, 10).ids[0]
+    source = ListSource(DIM)
+    source.put(list(range(1, COUNT + 1)), unit_rows(COUNT, DIM, 1))
+    source.remove(best[:3].tolist())
+    index.catch_up(source)
+    assert not np.isin(best[:3], index.search(query, 10).ids).any()
+
+
+def test_without_a_gpu_one_line_says_so_and_the_search_goes_on(index, monkeypatch, caplog):
+    monkeypatch.setattr("mmsearch.vectors.gpu.faiss_gpus", lambda: 0)
+    before = index.search(unit_rows(3, DIM, 7), 10)
+    with caplog.at_level(logging.WARNING):
+        index.use_gpu()
+    (record,) = caplog.records
+    assert "not searched on the GPU but on the CPU: FAISS finds no GPU" in record.getMessage()
+    np.testing.assert_array_equal(index.search(unit_rows(3, DIM, 7), 10).ids, before.ids)
+
+
+def test_a_gpu_with_too_little_memory_is_not_used(index, caplog):
+    def too_large(dim: int) -> faiss.Index:
+        raise RuntimeError(f"Error in allocMemory: {dim}\ncudaMalloc error out of memory")
+
+    base = index._base
+    assert base is not None
+    assert on_gpu(base.rows, base._blocks, too_large) is None
+    assert "cudaMalloc error out of memory" in caplog.text
+
+
+@gpu_only
+def test_a_real_gpu_finds_what_an_exact_search_finds(index):
+    queries = unit_rows(16, DIM, 7)
+    truth = index.search(queries, 10, exact=True)
+    index.use_gpu()
+    assert index._base is not None
+    assert index._base._gpu is not None
+    assert (index.search(queries, 10).ids == truth.ids).mean() > 0.97
