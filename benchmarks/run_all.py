@@ -23,6 +23,7 @@ BENCHMARKS = (
     "cold_query",
     "query_latency",
     "exact_scan",
+    "recipe_recall",
     "vector_search",
     "index_startup",
     "ten_million",
