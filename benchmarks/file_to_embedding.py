@@ -3,12 +3,14 @@
 Each program indexes the same photos, then runs again when nothing changed; the difference is what
 indexing took, without start-up. rclip lives in an environment of its own (`--rclip
 ENV/bin/rclip`) and is given local files of the same random weights; without it, its engine stands
-in, and the table says so.
+in, and the table says so. The share of the cores that other programs took tells whether a busy
+share or a ratio of the clock is to be believed.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
 import shutil
@@ -34,18 +36,42 @@ RCLIP_MODEL = "ViT-B-32-256-datacomp_s34b_b86k"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process and its children took: seconds of the clock, seconds of a processor."""
+    """What a process and its children took: seconds of the clock, seconds of a processor.
+
+    `idle_s` are seconds of processors, all together, in which no program ran at all.
+    """
 
     wall_s: float
     processor_s: float
+    idle_s: float
 
     def __sub__(self, other: Cost) -> Cost:
-        return Cost(self.wall_s - other.wall_s, self.processor_s - other.processor_s)
+        return Cost(
+            self.wall_s - other.wall_s,
+            self.processor_s - other.processor_s,
+            self.idle_s - other.idle_s,
+        )
 
     @property
     def busy(self) -> float:
         """Percent of all cores that were busy."""
-        return 100 * self.processor_s / self.wall_s / len(os.sched_getaffinity(0))
+        return self._share(self.processor_s)
+
+    @property
+    def others(self) -> float:
+        """Percent of all cores that other programs took: a measurement wants them near 0."""
+        return 100 - self.busy - self._share(self.idle_s)
+
+    def _share(self, seconds: float) -> float:
+        return 100 * seconds / self.wall_s / len(os.sched_getaffinity(0))
+
+
+def idle_s() -> float:
+    """Seconds, since the start, in which a processor of the machine ran nothing; NaN = unknown."""
+    try:
+        return float(Path("/proc/uptime").read_text("ascii").split()[1])
+    except OSError:
+        return math.nan
 
 
 def cost(command: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None) -> Cost:
@@ -55,7 +81,7 @@ def cost(command: Sequence[str], folder: Path, extra: Mapping[str, str] | None =
         SystemExit: It failed; its own words are shown.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
+    idle_before, started = idle_s(), time.perf_counter()
     done = subprocess.run(
         command,
         cwd=folder,
@@ -64,12 +90,12 @@ def cost(command: Sequence[str], folder: Path, extra: Mapping[str, str] | None =
         text=True,
         check=False,
     )
-    wall_s = time.perf_counter() - started
+    wall_s, idle = time.perf_counter() - started, idle_s() - idle_before
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall_s, processor_s)
+    return Cost(wall_s, processor_s, idle)
 
 
 class Contest:
@@ -166,13 +192,19 @@ def _record(taken: Mapping[str, Sequence[Cost]], peer: str, count: int) -> None:
     rates = {name: statistics.median(count / c.wall_s for c in cs) for name, cs in taken.items()}
     rows = [Row(name, rate, "photos/s, median") for name, rate in rates.items()]
     for name, bar in (("mmsearch, ViT-B/32", 2.0), ("mmsearch, mini", 6.0)):
-        pairs = zip(taken[name], taken[f"{peer}, ViT-B/32"], strict=True)
+        pairs = list(zip(taken[name], taken[f"{peer}, ViT-B/32"], strict=True))
         ratio = statistics.median(theirs.wall_s / ours.wall_s for ours, theirs in pairs)
-        rows.append(Row(f"{name} / {peer}, ViT-B/32", ratio, "x", bar))
+        label = f"{name} / {peer}, ViT-B/32"
+        rows.append(Row(label, ratio, "x", bar))
+        ratio = statistics.median(theirs.processor_s / ours.processor_s for ours, theirs in pairs)
+        rows.append(Row(f"{label}: by processor time", ratio, "x"))
     for name, costs in taken.items():
         least = 85.0 if name == "mmsearch, mini" else None
         busy = statistics.median(c.busy for c in costs)
         rows.append(Row(f"{name}: cores busy", busy, "%, median", least))
+        others = statistics.median(c.others for c in costs)
+        if not math.isnan(others):
+            rows.append(Row(f"{name}: cores that other programs took", others, "%, median"))
         each = statistics.median(1000 * c.processor_s / count for c in costs)
         rows.append(Row(f"{name}: a photo", each, "ms of a processor, median"))
     record("file_to_embedding", str(__doc__), {"n": count, "peer": peer, "seed": 0}, rows)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mmsearch.encoders.torch_model import LoadedModel
 
 EXPORTER_VERSION = 1
+_REGION_TOWER_VERSION = 2
+"""Apart from the exporter's: a new region tower is no reason to export the others anew."""
 IMAGE_TOWER = "image"
 TEXT_TOWER = "text"
 MANIFEST_FILE = "manifest.json"
@@ -113,7 +115,7 @@ def exported_region_tower(
 
 
 def _region_tower(projection: RegionProjection) -> str:
-    return f"regions-{projection.key}"
+    return f"regions-{projection.key}-r{_REGION_TOWER_VERSION}"
 
 
 def _export(

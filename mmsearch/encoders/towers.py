@@ -13,6 +13,7 @@ from mmsearch.encoders.export import IMAGE_TOWER, TEXT_TOWER
 from mmsearch.encoders.taps import (
     as_grid,
     averaged,
+    averaged_by_product,
     check_channels,
     quantised,
     tap_channels,
@@ -45,7 +46,8 @@ class _RegionTower(torch.nn.Module):
     """The image tower with the codes of its regions, as a forward pass.
 
     What `TappedTower` and a projection give, in another order: each tap is projected where it
-    has fewest cells, so that no wide grid has to be averaged unevenly, laid out anew or joined.
+    has fewest cells, so that no wide grid has to be averaged unevenly, laid out anew or joined,
+    and grids of one size are added up before they are averaged.
     """
 
     def __init__(self, loaded: LoadedModel, projection: RegionProjection) -> None:
@@ -62,20 +64,20 @@ class _RegionTower(torch.nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings `(n, d)` and codes `(n, r, c)` int8 of pictures `(n, 3, h, w)` float32."""
-        seen: list[torch.Tensor] = []
+        sums: dict[tuple[int, int], torch.Tensor] = {}
 
         def look(name: str, output: object) -> None:
             grid, weight = as_grid(output, name), self._weights[name][:, :, None, None]
-            bias = None if seen else self._bias  # once
-            if int(grid.shape[2]) % self._shape[0] or int(grid.shape[3]) % self._shape[1]:
-                seen.append(averaged(conv2d(grid, weight, bias), self._shape))
-            else:
-                seen.append(conv2d(averaged(grid, self._shape), weight, bias))
+            bias = None if sums else self._bias  # once
+            if not (int(grid.shape[2]) % self._shape[0] or int(grid.shape[3]) % self._shape[1]):
+                grid = averaged(grid, self._shape)
+            size, part = (int(grid.shape[2]), int(grid.shape[3])), conv2d(grid, weight, bias)
+            sums[size] = sums[size] + part if size in sums else part
 
         with watched(self._taps, look):
             embeddings = cast("torch.Tensor", self.model.encode_image(pictures))  # type: ignore[operator]
-        codes = quantised(sum(seen[1:], seen[0]))
-        return embeddings, codes.flatten(2).transpose(1, 2)
+        cells = [averaged_by_product(grid, self._shape) for grid in sums.values()]
+        return embeddings, quantised(sum(cells[1:], cells[0])).transpose(1, 2)
 
 
 class _TextTower(torch.nn.Module):

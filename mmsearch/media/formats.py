@@ -76,6 +76,10 @@ def open_picture(data: bytes) -> ImageFile.ImageFile:
         raise MediaError("not a picture: no known format starts like this file")
     image = _factory(name)(io.BytesIO(data))
     image.format = name
+    if name == "JPEG":
+        # In one piece, which is `data` itself: at the end of each of Pillow's blocks of 64 KB
+        # libjpeg falls back to its slow reader, and each is copied twice.
+        image.decodermaxblock = len(data)
     return image
 
 

@@ -1,8 +1,9 @@
 """How many pictures go into one request: measured on the batches that come, then remembered.
 
 Small layers want few pictures, which stay in the processor's cache; wide products want many.
-Which weighs more depends on the tower and the processor, so the first batches of an indexing run
-try each size in turn, at no extra work. The file beside the compilation keeps the result.
+Which weighs more depends on the tower and the processor, so the first batches of indexing runs
+try each size in turn, at no extra work. The file beside the compilation keeps what was measured,
+for runs too short to try all, and in the end the result.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from mmsearch.runtime.whole_file import write_whole
 PASS_SIZES = (4, 8, 16, 2)
 """What is tried, in this order; the first is taken until something is known."""
 
-_TRIALS = 4
-"""Batches a size: the first of them only prepares the tower for a new shape."""
+_TRIALS = 3
+"""Batches a size that count."""
 _WORTH = 0.97
 """A size replaces the first only where it takes less than this share of its time."""
 
@@ -44,8 +45,8 @@ class MeasuredPass:
         self._parallel = parallel
         self._clock = clock
         self._lock = threading.Lock()
-        self._seconds: dict[int, list[float]] = {size: [] for size in PASS_SIZES}
-        self._chosen = _remembered(file)
+        self._prepared: set[int] = set()
+        self._chosen, self._seconds = _remembered(file)
 
     @property
     def chosen(self) -> int | None:
@@ -75,33 +76,51 @@ class MeasuredPass:
     def _note(self, size: int, seconds: float) -> None:
         """Learn what a picture took; choose once each size was tried often enough."""
         with self._lock:
-            self._seconds[size].append(seconds)
-            if self._chosen is not None or any(len(t) < _TRIALS for t in self._seconds.values()):
+            if size not in self._prepared:  # a new shape takes the tower long, once a process
+                self._prepared.add(size)
                 return
-            taken = {size: statistics.median(t[1:]) for size, t in self._seconds.items()}
-            first, best = PASS_SIZES[0], min(taken, key=taken.__getitem__)
-            self._chosen = best if taken[best] < _WORTH * taken[first] else first
-            chosen = self._chosen
-        logger.debug("pictures a pass: %d of %s", chosen, taken)
-        self._keep(chosen)
+            self._seconds[size].append(seconds)
+            if self._chosen is None and all(len(t) >= _TRIALS for t in self._seconds.values()):
+                self._chosen = _best(self._seconds)
+                logger.debug("pictures a pass: %d of %s", self._chosen, self._seconds)
+            kept = _text(self._chosen, self._seconds)
+        self._keep(kept)
 
-    def _keep(self, chosen: int) -> None:
-        """Remember the choice; where it cannot be written, the next process measures again."""
+    def _keep(self, text: str) -> None:
+        """Remember what is known; where it cannot be written, the next process measures again."""
         if self._file is None:
             return
-        text = json.dumps({"pictures_a_pass": chosen})
         try:
             write_whole(self._file, lambda beside: beside.write_text(text, "utf-8"))
         except OSError as exc:
             logger.debug("%s cannot be kept: %s", self._file, exc)
 
 
-def _remembered(file: Path | None) -> int | None:
-    """The size in `file`; None where there is none that makes sense."""
+def _best(seconds: Mapping[int, Sequence[float]]) -> int:
+    """The size of the least time, the first one unless another is clearly better."""
+    taken = {size: statistics.median(times) for size, times in seconds.items()}
+    first, best = PASS_SIZES[0], min(taken, key=taken.__getitem__)
+    return best if taken[best] < _WORTH * taken[first] else first
+
+
+def _text(chosen: int | None, seconds: Mapping[int, Sequence[float]]) -> str:
+    """What the file says: the choice, or what was measured so far."""
+    known = {"pictures_a_pass": chosen}
+    return json.dumps(known if chosen is not None else {**known, "seconds": seconds})
+
+
+def _remembered(file: Path | None) -> tuple[int | None, dict[int, list[float]]]:
+    """The size in `file`, None where there is none that makes sense, and what was measured."""
+    seconds: dict[int, list[float]] = {size: [] for size in PASS_SIZES}
     if file is None:
-        return None
+        return None, seconds
     try:
-        size: object = json.loads(file.read_text("utf-8"))["pictures_a_pass"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return size if isinstance(size, int) and size in PASS_SIZES else None
+        found = json.loads(file.read_text("utf-8"))
+        chosen: object = found["pictures_a_pass"]
+        if isinstance(chosen, int) and chosen in PASS_SIZES:
+            return chosen, seconds
+        measured = {size: found["seconds"].get(str(size), []) for size in PASS_SIZES}
+        seconds = {size: [float(time) for time in times] for size, times in measured.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None, seconds

@@ -13,7 +13,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmsearch.encoders.taps import TappedTower, as_grid, averaged, default_taps, quantised
+from mmsearch.encoders.taps import (
+    TappedTower,
+    as_grid,
+    averaged,
+    averaged_by_product,
+    default_taps,
+    quantised,
+)
 from mmsearch.encoders.torch_model import LoadedModel
 from mmsearch.errors import ModelError
 from mmsearch.types import InputSpec
@@ -115,6 +122,13 @@ def test_cells_are_the_means_of_what_they_cover(side: int, shape: tuple[int, int
             down = slice(i * side // rows, -(-(i + 1) * side // rows))
             right = slice(j * side // columns, -(-(j + 1) * side // columns))
             torch.testing.assert_close(found[:, :, i, j], grid[:, :, down, right].mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [(9, 9), (6, 6), (7, 18), (12, 6)])
+def test_means_by_a_product_are_the_means(size: tuple[int, int]) -> None:
+    grid = torch.randn(2, 3, *size)
+    found = averaged_by_product(grid, (6, 6))
+    torch.testing.assert_close(found, averaged(grid, (6, 6)).flatten(2))
 
 
 def test_patch_tokens_are_rows_from_the_top_left_after_the_class_token() -> None:

@@ -142,8 +142,9 @@ def test_a_truncated_file_is_refused(file_format: str, kept: float) -> None:
         decode(data[: int(len(data) * kept)], spec(), LIMITS)
 
 
-def test_a_truncated_jpeg_says_so() -> None:
-    data = encoded(Image.effect_noise((256, 256), 80), "JPEG")
+@pytest.mark.parametrize("side", [256, 768])
+def test_a_truncated_jpeg_says_so(side: int) -> None:
+    data = encoded(Image.effect_noise((side, side), 80), "JPEG")
     with pytest.raises(MediaError, match=r"^truncated: the JPEG data ends before the"):
         decode(data[: len(data) * 2 // 3], spec(), LIMITS)
 

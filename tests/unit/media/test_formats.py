@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image, ImageFile
 
 from mmsearch.errors import MediaError
 from mmsearch.media.formats import open_picture, sniff, webp_canvas
@@ -28,6 +32,29 @@ def test_each_format_is_sniffed_and_opened(pillow: str, ours: str) -> None:
     assert sniff(data) == ours
     image = open_picture(data)
     assert (image.format, image.size) == (ours, (160, 120))
+
+
+def test_a_jpeg_goes_to_its_decoder_in_one_piece_and_uncopied() -> None:
+    data = encoded(_noise(), "JPEG", quality=95)
+    assert len(data) > 2 * ImageFile.MAXBLOCK
+    image = open_picture(data)
+    assert image.fp is not None
+    image.fp.seek(0)
+    assert image.fp.read(image.decodermaxblock) is data
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 4}])
+@pytest.mark.parametrize("side", [512, 64])
+def test_a_jpeg_in_one_piece_has_the_pixels_it_has_in_blocks(
+    options: dict[str, object], side: int
+) -> None:
+    data = encoded(_noise(), "JPEG", quality=95, **options) + b"more behind the picture" * 9000
+    pixels = []
+    for image in (open_picture(data), Image.open(io.BytesIO(data))):
+        image.draft("RGB", (side, side))
+        pixels.append(np.asarray(image))
+    assert pixels[0].shape == (side, side, 3)
+    assert np.array_equal(*pixels)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +84,8 @@ def test_an_empty_file_is_named_so() -> None:
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0II*\0"}])
 def test_webp_size_is_read_from_each_kind_of_header(options: dict[str, object]) -> None:
     assert webp_canvas(encoded(scene(), "WEBP", **options)) == (160, 120)
+
+
+def _noise() -> Image.Image:
+    """A picture whose JPEG takes several of Pillow's blocks."""
+    return Image.effect_noise((512, 512), 80).convert("RGB")

@@ -70,6 +70,28 @@ def test_the_choice_outlives_the_process(tmp_path: Path) -> None:
     assert MeasuredPass(tmp_path / "image-1.json", CORES).chosen == LARGEST
 
 
+@pytest.mark.parametrize("batches", [2, 3, 15])
+def test_runs_too_short_to_measure_all_sizes_learn_together(tmp_path: Path, batches: int) -> None:
+    """Where each run began anew, a folder of 480 pictures never taught which size is best."""
+    file = tmp_path / "image-1.json"
+    for _ in range(40):
+        tower = Tower({size: 0.5 if size == LARGEST else 1.0 for size in PASS_SIZES})
+        measured = MeasuredPass(file, CORES, lambda tower=tower: tower.now)
+        for _ in range(batches):
+            tower.encode(measured)
+        if measured.chosen is not None:
+            break
+    assert measured.chosen == LARGEST
+
+
+@pytest.mark.parametrize("seconds", ['{"4": [1.0, "x"]}', '{"5": [1.0]}', '{"4": 1.0}', "[2]"])
+def test_damaged_measurements_are_made_anew(tmp_path: Path, seconds: str) -> None:
+    file = tmp_path / "image-1.json"
+    file.write_text(f'{{"pictures_a_pass": null, "seconds": {seconds}}}', "utf-8")
+    tower = Tower({size: 0.5 if size == LARGEST else 1.0 for size in PASS_SIZES})
+    assert learnt(tower, file).chosen == LARGEST
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"pictures_a_pass": 5}', '{"pictures_a_pass": "x"}'])
 def test_a_damaged_file_is_measured_anew(tmp_path: Path, text: str) -> None:
     file = tmp_path / "image-1.json"
