@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.model_test.shrink import KEPT, kept
-from tests.model_test.trials import random_trial, replay
+from tests.model_test.trials import random_trial
 from tests.model_test.zygote import Zygote
 
 pytest.importorskip("resource", reason="this system limits no file sizes, and does not fork")
@@ -18,10 +18,17 @@ def test_random_operations_and_kills_leave_what_the_model_says(zygote: Zygote, s
     trial = random_trial(seed, 45, zygote, stopped_share=0.7)
     assert not trial.wrong, f"after {trial.done[-1].text()}"
     assert trial.n_killed >= 2, "hardly anything was killed: the test proves little"
+    assert not trial.counts["answers by lists"], "so few pictures are searched exactly"
+
+
+def test_so_it_is_with_an_index_that_is_kept_as_a_large_one(zygote: Zygote) -> None:
+    trial = random_trial(3, 45, zygote, stopped_share=0.5, large=True)
+    assert not trial.wrong, f"after {trial.done[-1].text()}"
+    reached = ("answers by lists", "steps with recent changes", "optimize")
+    assert all(trial.counts[what] for what in reached), trial.counts
 
 
 @pytest.mark.parametrize("file", sorted(KEPT.glob("*.json")), ids=lambda file: file.stem)
 def test_what_failed_once_does_not_fail_again(zygote: Zygote, file: Path) -> None:
-    seed, operations = kept(file)
-    trial = replay(operations, zygote, seed)
+    trial = kept(file).replay(zygote)
     assert not trial.wrong, f"after {trial.done[-1].text()}"
