@@ -25,7 +25,7 @@ from tests.model_test.operations import Arguments, Operation
 class Places:
     """Where a seed's pictures, index, backups and caption files lie: all below one folder.
 
-    `large`: the index is kept as a large one is (see `large.py`), whoever works on it.
+    `large`: the index is kept as a large one is (see `tests.large_index`), whoever works on it.
     """
 
     top: Path

@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.large_index import lowered_thresholds
 from tests.model_test.actions import Places
 from tests.model_test.disk import Disk
-from tests.model_test.large import lowered_thresholds
 from tests.model_test.machine import Machine
 from tests.model_test.operations import Draw, Operation
 from tests.model_test.zygote import Zygote

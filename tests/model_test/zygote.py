@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import IO
 
 from mmsearch.closing import Closing
+from tests.large_index import lower_thresholds
 from tests.model_test.actions import Outcome, Places, open_library, perform, settings_of
 from tests.model_test.killing import Plan
-from tests.model_test.large import lower_thresholds
 from tests.model_test.operations import Operation
 
 ROOT = Path(__file__).resolve().parents[2]
