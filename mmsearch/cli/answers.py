@@ -21,7 +21,7 @@ def show_images(
     session: Session, asked: QueryCommand, question: Question, answer: Answer, settings: Settings
 ) -> None:
     """Write the pictures found, and what goes beside them."""
-    _write_images(asked, answer.hits, settings)
+    _write_images(asked, answer, settings)
     _note(session, asked, answer)
     if asked.html is not None:
         from mmsearch.cli.contact_sheet import write_contact_sheet
@@ -42,7 +42,7 @@ def show_captions(session: Session, asked: QueryCommand, answer: CaptionAnswer) 
         from mmsearch.cli.output import write_json
 
         for hit in answer.hits:
-            write_json(caption_hit_json(hit))
+            write_json(caption_hit_json(hit, exact=answer.exact))
     else:
         from mmsearch.cli.hit_table import write_caption_hits
 
@@ -50,15 +50,16 @@ def show_captions(session: Session, asked: QueryCommand, answer: CaptionAnswer) 
     _note(session, asked, answer)
 
 
-def _write_images(asked: QueryCommand, hits: Sequence[Hit], settings: Settings) -> None:
+def _write_images(asked: QueryCommand, answer: Answer, settings: Settings) -> None:
     """Write the pictures found to stdout."""
     from mmsearch.cli import output
 
+    hits = answer.hits
     if asked.json:
         from mmsearch.cli.json_shapes import hit_json
 
         for hit in hits:
-            output.write_json(hit_json(hit))
+            output.write_json(hit_json(hit, exact=answer.exact))
     elif asked.filepath or asked.null:
         for hit in hits:
             output.write_path(hit.media.path, b"\0" if asked.null else b"\n")

@@ -17,18 +17,21 @@ Json: TypeAlias = dict[str, object]
 """One JSON object; key order is the order of writing."""
 
 
-def hit_json(hit: Hit) -> Json:
-    """`rank, score, path, media_id` and, when reranked, `rerank_score` and `dual_rank`."""
+def hit_json(hit: Hit, *, exact: bool) -> Json:
+    """`rank, score, path, media_id`, when reranked `rerank_score` and `dual_rank`; and `exact`.
+
+    That is of the answer: false where something near may be missing from it.
+    """
     shape: Json = {
         "rank": hit.rank,
         "score": round(hit.score, 6),
         "path": str(hit.media.path),
         "media_id": hit.media.media_id,
     }
-    return _with_rerank(shape, hit)
+    return {**_with_rerank(shape, hit), "exact": exact}
 
 
-def caption_hit_json(hit: CaptionHit) -> Json:
+def caption_hit_json(hit: CaptionHit, *, exact: bool) -> Json:
     """As for a picture, with `caption`; a free caption's path and media_id are null."""
     media = hit.caption.media
     shape: Json = {
@@ -38,7 +41,7 @@ def caption_hit_json(hit: CaptionHit) -> Json:
         "media_id": None if media is None else media.media_id,
         "caption": hit.caption.text,
     }
-    return _with_rerank(shape, hit)
+    return {**_with_rerank(shape, hit), "exact": exact}
 
 
 def summary_json(summary: IndexSummary) -> Json:
@@ -193,7 +196,7 @@ def repair_json(report: RepairReport) -> Json:
 
 
 def optimize_json(report: OptimizeReport) -> Json:
-    """Which vector files were made anew, and how what is searched is kept now."""
+    """Which vector files were made anew."""
     return {
         "rebuilt": [str(path) for path in report.rebuilt],
         "seconds": round(report.seconds, 3),

@@ -36,9 +36,10 @@ def command(session: Session, asked: OptimizeCommand) -> None:
     """
     from mmsearch.cli.json_shapes import optimize_json
     from mmsearch.cli.output import write_json, write_note
+    from mmsearch.cli.progress import UpkeepProgress, live_line
 
-    with session.library() as library:
-        report = library.optimize()
+    with session.library() as library, live_line(quiet=session.quiet) as line:
+        report = library.optimize(UpkeepProgress(line))
     if asked.json:
         write_json(optimize_json(report))
     if not session.quiet:

@@ -14,6 +14,7 @@ from mmsearch.engine.records import (
     SpaceStatus,
     VectorFileStatus,
 )
+from mmsearch.engine.upkeep.findings import OptimizeReport
 from mmsearch.types import (
     Facets,
     FolderCount,
@@ -140,7 +141,7 @@ class JobError(BaseModel):
 
 
 class JobShape(BaseModel):
-    """An indexing job."""
+    """A job, which indexes or optimizes."""
 
     job_id: str
     state: str
@@ -151,6 +152,7 @@ class JobShape(BaseModel):
     failed: int
     model: str | None
     summary: IndexSummary | None
+    optimized: OptimizeReport | None = None
     error: JobError | None
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from mmsearch.client import index_shapes, shapes
-from mmsearch.client.following import follow
+from mmsearch.client.following import follow, follow_optimizing
+from mmsearch.client.questions import question_json
 from mmsearch.client.uploads import Uploads
 from mmsearch.client.wire import Wire
 from mmsearch.closing import Closing
@@ -22,18 +22,18 @@ from mmsearch.engine.records import (
     RerankerStatus,
 )
 from mmsearch.engine.request import QueryOptions, QueryRequest
+from mmsearch.engine.upkeep.findings import SilentUpkeep
 from mmsearch.errors import QueryError
 
 if TYPE_CHECKING:
-    from mmsearch.engine.query_language import WeightedTerm
-    from mmsearch.types import CaptionHit, Facets, Failure, Filters, Hit, IndexSummary
+    from mmsearch.engine.upkeep.findings import OptimizeReport, UpkeepListener
+    from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary
 
 PageT = TypeVar("PageT", shapes.ImagePage, shapes.CaptionPage)
 
 _PAGE = 200
 """Hits that a server gives at once; more are fetched page by page."""
 _THUMBNAIL_SIZES = (1280, 640, 320, 160)
-_GREATEST_SCORE = 1e9
 _TIMES_AGAIN = 3
 
 
@@ -217,6 +217,21 @@ class RemoteLibrary(Closing):
         """
         return self._wire.post("/remove", {"path": os.fspath(path)}, index_shapes.Removed).removed
 
+    def optimize(self, progress: UpkeepListener | None = None) -> OptimizeReport:
+        """Have the server make vector files anew where that makes questions quicker.
+
+        Ctrl-C cancels the server's job; what it has made is kept. Paths are the server's.
+
+        Args:
+            progress: Told which file it is at, in the calling thread.
+
+        Raises:
+            CatalogueError, VectorIndexError: As `Library.optimize`.
+            RemoteError: As `query`; or a job is running, or this one was cancelled.
+        """
+        job = self._wire.post("/optimize", {}, index_shapes.JobShape)
+        return follow_optimizing(self._wire, job, progress or SilentUpkeep())
+
     def close(self) -> None:
         """Close the connections; closing twice is harmless."""
         self._wire.close()
@@ -256,37 +271,3 @@ class RemoteLibrary(Closing):
             left -= page.next_offset - offset
             offset = page.next_offset
         return pages
-
-
-def question_json(request: QueryRequest) -> dict[str, object]:
-    """The body that asks `request`, without the picture and the page."""
-    score = request.min_score
-    if score is not None and math.isinf(score):  # JSON knows no infinity
-        score = math.copysign(_GREATEST_SCORE, score)
-    return {
-        "text": request.text,
-        "like": request.like,
-        "picture_weight": request.picture_weight,
-        "plus": _terms(request.plus),
-        "minus": _terms(request.minus),
-        "min_score": score,
-        "rerank": "auto" if request.rerank is None else request.rerank,
-        "budget_ms": request.budget_ms,
-        "exact": request.exact,
-        "filters": _filters(request.filters),
-    }
-
-
-def _terms(terms: Sequence[WeightedTerm]) -> list[dict[str, object]]:
-    return [{"text": term.text, "weight": term.weight} for term in terms]
-
-
-def _filters(filters: Filters) -> dict[str, object]:
-    first, last = filters.taken_from, filters.taken_to
-    return {
-        "under": None if filters.under is None else os.fspath(filters.under),
-        "taken_from": None if first is None else first.isoformat(),
-        "taken_to": None if last is None else last.isoformat(),
-        "formats": list(filters.formats),
-        "orientation": None if filters.orientation is None else str(filters.orientation),
-    }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from mmsearch.types import Modality, Space
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
+    from mmsearch.protocols import EmbeddingSource
     from mmsearch.vectors import FaissIndex
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def save_vectors(catalogue: Catalogue, index_dir: Path, space: Space) -> None:
 
         index = FaissIndex.open(path, space.dim)
         n_rows = index.catch_up(source)
-        _save(catalogue, index, train=True)
+        _written(catalogue, index, source, partial(index.save, train=True))
         logger.info("%s: %d changes applied", path.name, n_rows)
 
 
@@ -54,10 +56,11 @@ def open_vectors(
     from mmsearch.vectors import FaissIndex, vector_path
 
     index = FaissIndex.open(vector_path(settings.index_dir, space, modality), space.dim)
-    n_rows = index.catch_up(catalogue.source(space, modality))
+    source = catalogue.source(space, modality)
+    n_rows = index.catch_up(source)
     if n_rows > _WORTH_SAVING * len(index):
         try:
-            _save(catalogue, index)
+            _written(catalogue, index, source, index.save)
         except (CatalogueError, VectorIndexError) as exc:
             logger.info("the vector index is not saved: %s", exc)
     if settings.device == "cuda":  # copying to it takes seconds: not unasked
@@ -75,21 +78,30 @@ def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Mo
     from mmsearch.vectors import FaissIndex
 
     index = FaissIndex(path, space.dim)
-    index.catch_up(catalogue.source(space, modality))
-    _save(catalogue, index, replace=True)
+    source = catalogue.source(space, modality)
+    index.catch_up(source)
+    _written(catalogue, index, source, partial(index.save, replace=True))
 
 
-def _save(
-    catalogue: Catalogue, index: FaissIndex, *, replace: bool = False, train: bool = False
-) -> None:
-    """Save a vector index once what it covers is surely kept.
+def _written(
+    catalogue: Catalogue, index: FaissIndex, source: EmbeddingSource, write: Callable[[], bool]
+) -> bool:
+    """Whether `write` wrote a vector index, once what it covers is surely kept.
 
     After a loss of power a file may not claim a generation that the catalogue has lost: the
-    catalogue would count up to it again, by other changes.
+    catalogue would count up to it again, by other changes. Damage of a large file may show only
+    here, where all of it is read: then it is made anew.
     """
     if index.dirty:
         catalogue.sync()
-    index.save(replace=replace, train=train)
+    try:
+        return write()
+    except VectorIndexError as exc:
+        if not index.catch_up(source) and len(index):
+            raise  # it was not damaged, it cannot be written
+        logger.info("%s", exc)
+    catalogue.sync()
+    return write()
 
 
 def drop_strange_vectors(index_dir: Path, spaces: Sequence[Space]) -> None:
@@ -118,10 +130,9 @@ def optimize_vectors(catalogue: Catalogue, path: Path, space: Space, modality: M
     from mmsearch.vectors import FaissIndex
 
     index = FaissIndex.open(path, space.dim)
-    index.catch_up(catalogue.source(space, modality))
-    if index.dirty:
-        catalogue.sync()  # as `_save`
-    return index.optimize()
+    source = catalogue.source(space, modality)
+    index.catch_up(source)
+    return _written(catalogue, index, source, index.optimize)
 
 
 def vector_size_bytes(index_dir: Path, space: Space) -> int:

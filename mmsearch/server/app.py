@@ -43,7 +43,7 @@ def create_app(
 ) -> FastAPI:
     """The application over `library`, which the caller closes after it.
 
-    `open_library` gives each indexing job a library of its own on the same index.
+    `open_library` gives each job a library of its own on the same index.
     """
     metrics = Metrics()
     metrics.watch_index(library.status)
@@ -128,6 +128,7 @@ def _api(services: Services, stopping: asyncio.Event) -> APIRouter:
     get("/failures", status.failures, index_answers.Failures)
     get("/info", status.info, answers.PathInfo, (403, 404, 422))
     post("/remove", status.remove, index_answers.Removed, (403, 422))
+    post("/optimize", jobs.optimize, index_answers.JobInfo, (409,), 202)
     get("/jobs", jobs.listing, index_answers.JobList)
     post("/jobs", jobs.post, index_answers.JobInfo, (403, 409, 422), 202)
     get("/jobs/{job_id}", jobs.get, index_answers.JobInfo, (404, 422))

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, with_config
 
 from mmsearch.server.answers import Answered, FailureInfo, Located, ProblemDetails, SpaceInfo
-from mmsearch.server.jobs import JobState, Stage
+from mmsearch.server.jobs import JobState, Stage, Task
 from mmsearch.types import IndexSummary, Modality
 
 
@@ -127,10 +127,18 @@ class Summary(IndexSummary):
     """What one indexing run did."""
 
 
+class Optimized(Answered):
+    """What optimizing did."""
+
+    rebuilt: list[str] = Field(description="The vector files that were made anew.")
+    seconds: float
+
+
 class JobInfo(Answered):
-    """An indexing job."""
+    """A job, which indexes or optimizes."""
 
     job_id: str
+    task: Task
     state: JobState
     stage: Stage
     found: int = Field(description="Files seen so far.")
@@ -142,7 +150,8 @@ class JobInfo(Answered):
     n_warnings: int
     started_at: datetime
     finished_at: datetime | None
-    summary: Summary | None
+    summary: Summary | None = Field(description="What indexing did, once it is over.")
+    optimized: Optimized | None = Field(description="What optimizing did, once it is over.")
     error: ProblemDetails | None
 
 

@@ -1,4 +1,4 @@
-"""`/jobs`: index what is indexed already again, and watch it happen."""
+"""`/jobs`: index again what is indexed already, or optimize that, and watch it happen."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class JobRequest(BaseModel):
 
 
 class JobRoutes:
-    """The routes below `/jobs`."""
+    """The routes below `/jobs`, and what else starts a job."""
 
     def __init__(self, services: Services, stopping: asyncio.Event) -> None:
         self._services = services
@@ -74,6 +74,14 @@ class JobRoutes:
         library = self._services.library
         places = await self._services.threads.file(below_a_root, library, asked.paths)
         return json_response(self._jobs.start(places, asked.options()).to_json(), 202)
+
+    async def optimize(self) -> Response:
+        """Start to put recent changes into the vector files, and to train lists that have aged.
+
+        It is a job like indexing: one runs at a time. Searches go on meanwhile, and use the new
+        files once these are there.
+        """
+        return json_response(self._jobs.start_optimizing().to_json(), 202)
 
     async def listing(self) -> Response:
         """List the jobs since the server started, newest first."""

@@ -1,4 +1,4 @@
-"""Indexing jobs: one at a time, in a thread, on a library of their own."""
+"""Jobs, which index or optimize: one at a time, in a thread, on a library of their own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mmsearch.engine.records import IndexOptions
 from mmsearch.errors import MmsearchError
 from mmsearch.server.problems import Problem, Refused, problem_of
-from mmsearch.server.shapes import Json, shown, summary_json
+from mmsearch.server.shapes import Json, optimized_json, shown, summary_json
 
 if TYPE_CHECKING:
     from mmsearch.engine.library import Library
+    from mmsearch.engine.upkeep.findings import OptimizeReport
     from mmsearch.types import IndexSummary
 
 _LOG = logging.getLogger(__name__)
 _MAX_KEPT = 50
 _JOB_NICENESS = 10
 _MAX_WARNINGS = 1000
+
+
+class Task(StrEnum):
+    """What a job does."""
+
+    INDEX = "index"
+    OPTIMIZE = "optimize"
+
+    @property
+    def doing(self) -> str:
+        """The work as a noun."""
+        return "indexing" if self is Task.INDEX else "optimizing"
 
 
 class JobState(StrEnum):
@@ -48,18 +61,20 @@ class Stage(StrEnum):
     MODEL = "model"
     PICTURES = "pictures"
     CAPTIONS = "captions"
+    OPTIMIZE = "optimize"
 
 
 @dataclass(slots=True)
 class Job:
-    """One run of the indexer as it goes: written by its thread, read by others.
+    """One piece of work as it goes: written by its thread, read by others.
 
     `version` counts changes. Each field is replaced, none is changed in place but `warnings`,
     which only grows.
     """
 
     job_id: str
-    paths: tuple[Path, ...]
+    task: Task
+    paths: tuple[Path, ...] = ()
     state: JobState = JobState.RUNNING
     stage: Stage = Stage.SCAN
     found: int = 0
@@ -72,6 +87,7 @@ class Job:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     finished_at: datetime | None = None
     summary: IndexSummary | None = None
+    optimized: OptimizeReport | None = None
     error: Problem | None = None
     version: int = 0
 
@@ -85,6 +101,7 @@ class Job:
         ended = self.finished_at
         return {
             "job_id": self.job_id,
+            "task": str(self.task),
             "state": str(self.state),
             "stage": str(self.stage),
             "found": self.found,
@@ -97,12 +114,26 @@ class Job:
             "started_at": self.started_at.isoformat(),
             "finished_at": None if ended is None else ended.isoformat(),
             "summary": None if self.summary is None else summary_json(self.summary),
+            "optimized": None if self.optimized is None else optimized_json(self.optimized),
             "error": None if self.error is None else self.error.fields(""),
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How the work of a job ended, and what it did."""
+
+    state: JobState = JobState.FAILED
+    summary: IndexSummary | None = None
+    optimized: OptimizeReport | None = None
+    error: Problem | None = None
+
+
+_Work: TypeAlias = "Callable[[Library, _Watcher], _End]"
+
+
 class _Watcher:
-    """Keeps a job's record; stops the indexer where nothing is half done."""
+    """Keeps a job's record; stops the work where nothing is half done."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -133,6 +164,11 @@ class _Watcher:
         self._job.stage, self._job.done, self._job.total = Stage.CAPTIONS, done, total
         self._changed()
 
+    def on_step(self, _step: str, done: int, total: int | None) -> None:
+        """Keep; a safe point."""
+        self._job.stage, self._job.done, self._job.total = Stage.OPTIMIZE, done, total or 0
+        self._changed()
+
     def on_warning(self, message: str) -> None:
         """Keep; of very many only the first."""
         job = self._job
@@ -144,7 +180,7 @@ class _Watcher:
     def _changed(self) -> None:
         self._job.version += 1
         if self._job.state is JobState.CANCELLING:
-            raise KeyboardInterrupt  # the indexer's own sign to end early and keep what is done
+            raise KeyboardInterrupt  # the engine's own sign to end early and keep what is done
 
 
 class Jobs:
@@ -163,16 +199,36 @@ class Jobs:
         Raises:
             Refused: One is running (409).
         """
+
+        def index(library: Library, watcher: _Watcher) -> _End:
+            summary = library.index(paths, options or IndexOptions(), watcher)
+            return _End(JobState.CANCELLED if summary.interrupted else JobState.DONE, summary)
+
+        return self._started(Job(secrets.token_urlsafe(8), Task.INDEX, tuple(paths)), index)
+
+    def start_optimizing(self) -> Job:
+        """A new job that optimizes the index.
+
+        Raises:
+            Refused: One is running (409).
+        """
+
+        def optimize(library: Library, watcher: _Watcher) -> _End:
+            return _End(JobState.DONE, optimized=library.optimize(watcher))
+
+        job = Job(secrets.token_urlsafe(8), Task.OPTIMIZE, stage=Stage.OPTIMIZE)
+        return self._started(job, optimize)
+
+    def _started(self, job: Job, work: _Work) -> Job:
         with self._lock:
-            if any(not job.is_over for job in self._jobs.values()):
-                raise Refused(Problem(409, "an indexing job is running: wait, or cancel it"))
-            job = Job(secrets.token_urlsafe(8), tuple(paths))
+            running = [one.task.doing for one in self._jobs.values() if not one.is_over]
+            if running:
+                raise Refused(Problem(409, f"an {running[0]} job is running: wait, or cancel it"))
             self._jobs[job.job_id] = job
             while len(self._jobs) > _MAX_KEPT:
                 self._jobs.popitem(last=False)
-            work = (job, options or IndexOptions())
             self._thread = threading.Thread(
-                target=self._run, args=work, name="indexing", daemon=True
+                target=self._run, args=(job, work), name=job.task.doing, daemon=True
             )
             self._thread.start()
         return job
@@ -210,25 +266,24 @@ class Jobs:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _run(self, job: Job, options: IndexOptions) -> None:
+    def _run(self, job: Job, work: _Work) -> None:
         _step_back()
-        state, problem, summary = JobState.FAILED, None, None
         try:
             with self._open_library() as library:
-                summary = library.index(job.paths, options, _Watcher(job))
-            state = JobState.CANCELLED if summary.interrupted else JobState.DONE
-        except KeyboardInterrupt:  # asked for before the indexer could catch it
-            state = JobState.CANCELLED
+                end = work(library, _Watcher(job))
+        except KeyboardInterrupt:  # asked for where the engine does not catch it
+            end = _End(JobState.CANCELLED)
         except MmsearchError as exc:
-            problem = problem_of(exc)
+            end = _End(error=problem_of(exc))
         except Exception:  # noqa: BLE001 - a job is not to end without a word
-            _LOG.exception("an indexing job failed")
-            problem = Problem(500, "indexing failed: the server's log says why")
+            _LOG.exception("an %s job failed", job.task.doing)
+            end = _End(error=Problem(500, f"{job.task.doing} failed: the server's log says why"))
         with self._lock:
-            job.summary, job.error, job.state = summary, problem, state
+            job.summary, job.optimized = end.summary, end.optimized
+            job.error, job.state = end.error, end.state
             job.version += 1
             job.finished_at = datetime.now(UTC)
-        self._on_end(str(state))
+        self._on_end(str(end.state))
 
 
 def _step_back() -> None:

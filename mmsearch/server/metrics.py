@@ -45,7 +45,7 @@ class Metrics:
             buckets=_SECONDS,
         )
         self._jobs = Counter(
-            "mmsearch_jobs", "Indexing jobs that ended.", ("state",), registry=self.registry
+            "mmsearch_jobs", "Jobs that ended.", ("state",), registry=self.registry
         )
         ProcessCollector(registry=self.registry)
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 if TYPE_CHECKING:
     from mmsearch.engine.records import LibraryStatus, MediaInfo, RootStatus
+    from mmsearch.engine.upkeep.findings import OptimizeReport
     from mmsearch.types import CaptionHit, Facets, Failure, Hit, IndexSummary, MediaRecord, Space
 
 Json: TypeAlias = dict[str, object]
@@ -211,6 +212,11 @@ def summary_json(summary: IndexSummary) -> Json:
         "offline_roots": [shown(root) for root in summary.offline_roots],
         "held_back": [{**asdict(held), "path": shown(held.path)} for held in summary.held_back],
     }
+
+
+def optimized_json(report: OptimizeReport) -> Json:
+    """Which vector files were made anew."""
+    return {"rebuilt": [shown(path) for path in report.rebuilt], "seconds": report.seconds}
 
 
 def _is_text(value: str) -> bool:

@@ -29,6 +29,8 @@ def load_recent(path: Path, base: Manifest) -> Loaded | None:
         return None
     try:
         changes = load(recent_path(path), base.dim)
+        if changes is not None:  # they are copied whole, and never checked again
+            changes.blocks.check_all(changes.rows.index.code_size)
     except VectorIndexError as exc:
         logger.info("%s", exc)
         return None

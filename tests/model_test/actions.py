@@ -23,9 +23,13 @@ from tests.model_test.operations import Arguments, Operation
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a seed's pictures, index, backups and caption files lie: all below one folder."""
+    """Where a seed's pictures, index, backups and caption files lie: all below one folder.
+
+    `large`: the index is kept as a large one is (see `tests.large_index`), whoever works on it.
+    """
 
     top: Path
+    large: bool = False
 
     @property
     def photos(self) -> Path:
@@ -161,6 +165,8 @@ def _perform(library: Library, places: Places, operation: Operation) -> dict[str
             library.restore(places.backup(cast("int", arguments["number"])))
         case "repair":
             library.repair()
+        case "optimize":
+            library.optimize()
         case _:
             raise AssertionError(f"there is no operation {operation.kind}")
     return {}

@@ -86,3 +86,11 @@ class Verifier:
 
 def _stat(row: Row) -> tuple[str, int, int]:
     return row.digest, row.size_bytes, row.mtime_ns
+
+
+def optimized_in_part(library: Library) -> Iterator[str]:
+    """Changes that still lie beside a vector file, though all were just put into it."""
+    for space in library.status().spaces:
+        for file in space.vectors:
+            if file.n_recent:
+                yield f"optimize: {space.space.name} has {file.n_recent} {file.modality}s beside"

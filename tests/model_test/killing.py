@@ -91,11 +91,14 @@ def _write_vectors_in_two(fuse: _Fuse) -> None:
 
     write: Callable[..., None] = faiss.write_index
 
-    def counted(index: Any, name: str) -> None:
-        write(index, name)
-        os.truncate(name, Path(name).stat().st_size // 2)
-        fuse.light()
-        write(index, name)
+    def counted(index: Any, target: Any) -> None:
+        write(index, target)
+        if isinstance(target, str):  # else lists, which go into a file that is open
+            os.truncate(target, Path(target).stat().st_size // 2)
+            fuse.light()
+            write(index, target)
+        else:
+            fuse.light()
 
     faiss.write_index = counted
 

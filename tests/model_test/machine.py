@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import shutil
 import sqlite3
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 
 from tests.model_test import compare, upkeep
@@ -19,12 +17,13 @@ from tests.model_test.actions import (
     perform,
     write_captions,
 )
+from tests.model_test.backups import Backups
 from tests.model_test.catalogue_file import CatalogueReader
-from tests.model_test.checks import Verifier
+from tests.model_test.checks import Verifier, optimized_in_part
 from tests.model_test.contents import Content, Contents
 from tests.model_test.disk import Disk
 from tests.model_test.indexing import IndexModel, Refused
-from tests.model_test.operations import DISK_KINDS, MODELS, RESTORE_POINT, Arguments, Operation
+from tests.model_test.operations import DISK_KINDS, MODELS, Arguments, Operation
 from tests.model_test.questions import Asker, Question
 from tests.model_test.state import State
 from tests.model_test.vector_damage import VectorDamage
@@ -32,15 +31,15 @@ from tests.model_test.zygote import Zygote
 
 VERIFIED_EVERY = 8
 _OTHER_MODEL_SHARE = 0.2
-_WHOLE = frozenset(("remove", "roll_back", "drop", "restore", "backup", "repair"))
+_WHOLE = frozenset(("remove", "roll_back", "drop", "restore", "backup", "repair", "optimize"))
 """What is one transaction, or one step: stopped anywhere, it is not done or done."""
 
 
 class Machine:
     """One index with its pictures, its model, and a library that stays open all the while."""
 
-    def __init__(self, top: Path, zygote: Zygote, seed: int) -> None:
-        self.places = Places(top)
+    def __init__(self, places: Places, zygote: Zygote, seed: int) -> None:
+        self.places = places
         self.contents = Contents()
         self.disk = Disk(self.places.photos, self.contents)
         self.state = State()
@@ -49,7 +48,7 @@ class Machine:
         self._rng = random.Random(seed)
         self._library = open_library(self.places)
         self._reader = CatalogueReader(self.places.catalogue, self.contents)
-        self._backups: dict[int, State] = {}
+        self._backups = Backups(self.places)
         self._vectors = VectorDamage(self.places.index_dir / "vectors")
         self._index_counts: dict[str, int] = {}
         self._n_steps = 0
@@ -81,6 +80,7 @@ class Machine:
             wrong = self._ask()
         if not wrong and self._n_steps % VERIFIED_EVERY == 0:
             wrong = self._verify()
+        self._vectors.count(self.counts)
         return wrong
 
     def _change_disk(self, kind: str, arguments: Arguments) -> None:
@@ -107,12 +107,14 @@ class Machine:
         if outcome.counts and outcome.counts != counts:
             wrong = [f"the summary says {outcome.counts}, not {counts}"]
         if operation.kind == "backup":
-            self._backups[cast("int", operation.arguments["number"])] = new.copied()
+            self._backups.made(operation.arguments, new)
         elif operation.kind == "repair":
             self._vectors.repaired(len(new.spaces))
+        elif operation.kind == "optimize":
+            wrong += optimized_in_part(self._library)
         elif operation.kind == "restore":
             self._vectors.mended()
-            self._take_restore_point(old)
+            self._backups.take_restore_point(old)
         return wrong + self._settle(new)
 
     def _refusal(self, operation: Operation, new: State) -> str:
@@ -141,27 +143,11 @@ class Machine:
             case "drop":
                 upkeep.drop(new)
             case "backup":
-                self._model_backup(arguments, new)
+                self._backups.make_room(arguments, new)
             case "restore":
-                self._model_restore(arguments, new)
+                self._backups.restore(arguments, new)
             case _:
                 upkeep.needs_index(new)
-
-    def _model_backup(self, arguments: Arguments, new: State) -> None:
-        folder = self.places.backup(cast("int", arguments["number"]))
-        if arguments.get("anew"):
-            shutil.rmtree(folder, ignore_errors=True)
-            self._backups.pop(cast("int", arguments["number"]), None)
-        upkeep.needs_index(new)
-        if folder.is_dir() and any(folder.iterdir()):
-            raise Refused("CatalogueError")
-
-    def _model_restore(self, arguments: Arguments, new: State) -> None:
-        saved = self._backups.get(cast("int", arguments["number"]))
-        if saved is None:
-            raise Refused("CatalogueError")
-        for name in State.__slots__:
-            setattr(new, name, getattr(saved.copied(), name))
 
     def _do(self, operation: Operation) -> Outcome:
         """Do an operation to the real index, by whom it says."""
@@ -186,7 +172,7 @@ class Machine:
         if "\n" in outcome.message:
             return [f"the error takes more than a line: {outcome.message}"]
         if operation.kind == "backup":
-            self._look_at_backup(operation, outcome, new)
+            self._backups.look_at(operation.arguments, new)
         found = self._reader.read()
         from_old, from_new = compare.differences(old, found), compare.differences(new, found)
         left = "nothing new" if not from_old else "all" if not from_new else "parts"
@@ -195,22 +181,6 @@ class Machine:
             parts = compare.strange_parts([old, new], found)
             return self._adopted(found, from_old if operation.kind in _WHOLE else parts)
         return self._adopted(found, [])
-
-    def _look_at_backup(self, operation: Operation, outcome: Outcome, new: State) -> None:
-        """A folder with a record is a whole backup; one without is none."""
-        number = cast("int", operation.arguments["number"])
-        if (self.places.backup(number) / "backup.json").is_file():
-            self._backups.setdefault(number, new.copied())
-
-    def _take_restore_point(self, old: State) -> None:
-        """Let the last restore point be a backup like any other."""
-        link = self.places.backup(RESTORE_POINT)
-        link.unlink(missing_ok=True)
-        self._backups.pop(RESTORE_POINT, None)
-        point = self.places.newest_restore_point()
-        if old.exists and point is not None:
-            link.symlink_to(point)
-            self._backups[RESTORE_POINT] = old.copied()
 
     def _do_together(self, operation: Operation) -> list[str]:
         """Two operations at once: what is left is of one after the other, in either order."""
@@ -229,7 +199,7 @@ class Machine:
         is_plain = {one.kind for one in both} == {"index"}
         for one, outcome in zip(both, outcomes, strict=True):
             if one.kind == "backup":
-                self._forget_backup(cast("int", one.arguments["number"]), outcome)
+                self._backups.forget(one.arguments, outcome)
         found = self._reader.read()
         allowed = ends if is_whole and is_plain else parts
         return self._adopted(found, compare.strange_parts(allowed, found, ids=False))
@@ -240,12 +210,6 @@ class Machine:
         for operation in operations:
             self._refusal(operation, state)
         return state
-
-    def _forget_backup(self, number: int, outcome: Outcome) -> None:
-        """Remove a backup of which nobody can tell what moment it is of."""
-        if outcome.ended_well or number not in self._backups:
-            shutil.rmtree(self.places.backup(number), ignore_errors=True)
-            self._backups.pop(number, None)
 
     def _damage(self, rest: int) -> list[str]:
         """Spoil every third embedding behind the library's back, then let it be repaired."""
@@ -285,6 +249,7 @@ class Machine:
             question = replace(question, model=self._rng.choice(MODELS))
         with open_library(self.places, question.model) as library:
             wrong += [f"fresh: {what}" for what in asker.wrong(library, question)]
+        self.counts["answers by lists"] += asker.n_inexact
         return wrong
 
     def _verify(self) -> list[str]:

@@ -21,7 +21,17 @@ RESTORE_POINT = N_BACKUPS
 """The backup that the last restore made of what was there before."""
 N_NAMES = 8
 INTERRUPTIBLE = ("index", "migrate")
-BESIDE = ("index", "index", "migrate", "remove", "drop", "roll_back", "backup", "repair")
+BESIDE = (
+    "index",
+    "index",
+    "migrate",
+    "remove",
+    "drop",
+    "roll_back",
+    "backup",
+    "repair",
+    "optimize",
+)
 
 DISK_KINDS = frozenset(
     (
@@ -38,10 +48,9 @@ DISK_KINDS = frozenset(
     )
 )
 KILLABLE = frozenset(
-    ("index", "remove", "migrate", "roll_back", "drop", "backup", "restore", "repair")
+    ("index", "remove", "migrate", "roll_back", "drop", "backup", "restore", "repair", "optimize")
 )
-"""What changes the index and can be stopped. (`optimize` goes here, into `CHANGES`, `actions.py`
-and `machine.py`, once there is such a thing.)"""
+"""What changes the index and can be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +217,8 @@ class Draw:
 
     def _lose_vectors(self) -> Arguments:
         way = self._rng.choice(("gone", "flipped", "cut", "older"))
-        return {"way": way, "share": round(self._rng.random(), 3)}
+        files = self._rng.choice(("all", "whole", "recent"))
+        return {"way": way, "share": round(self._rng.random(), 3), "files": files}
 
     def _damage(self) -> Arguments:
         return {"rest": self._rng.randrange(3)}
@@ -251,6 +261,7 @@ UPKEEP = {
     "backup": 3,
     "restore": 3,
     "repair": 1,
+    "optimize": 3,
     "lose_vectors": 3,
     "damage": 1,
     "together": 4,

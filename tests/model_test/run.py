@@ -19,51 +19,56 @@ from functools import partial
 from pathlib import Path
 
 from tests.model_test.operations import Operation
-from tests.model_test.shrink import keep, kept, shrunk
-from tests.model_test.trials import STOPPED_SHARE, Trial, random_trial, replay
+from tests.model_test.shrink import Kept, keep, kept, shrunk
+from tests.model_test.trials import STOPPED_SHARE, Trial, random_trial
 from tests.model_test.zygote import Zygote
 
 _MOST_SHRINKING_S = 300.0
+_SIZES = "with lowered thresholds an index is kept as a large one is; both: that for even seeds"
 _TRIES = 4
 """A process that is killed after a time does not die at the same place each time."""
 
 
-def run_seed(seed: int, count: int, stopped_share: float) -> Trial:
+def run_seed(seed: int, count: int, stopped_share: float, sizes: str) -> Trial:
     """One seed, with a zygote of its own; shrunk and kept where it fails."""
+    large = sizes == "large" or (sizes == "both" and seed % 2 == 0)
     with Zygote() as zygote:
-        trial = random_trial(seed, count, zygote, stopped_share)
+        trial = random_trial(seed, count, zygote, stopped_share, large=large)
         if trial.wrong:
             keep(trial, trial.done)
             until = time.monotonic() + _MOST_SHRINKING_S
-            shortest = shrunk(trial.done, partial(_fails, zygote, seed, until))
+            shortest = shrunk(trial.done, partial(_fails, zygote, trial, until))
             file = keep(trial, shortest)
             trial.wrong.append(f"kept in {file}: {len(shortest)} operations")
         return trial
 
 
-def _fails(zygote: Zygote, seed: int, until: float, operations: list[Operation]) -> bool:
+def _fails(zygote: Zygote, trial: Trial, until: float, operations: list[Operation]) -> bool:
     """Whether operations fail, of several times once; none is tried when time is up."""
     by_chance = any(one.how == "child" for one in operations)
+    again = Kept(trial.seed, operations, trial.large)
     tries = range(_TRIES if by_chance else 1)
-    return any(replay(operations, zygote, seed).wrong for _ in tries if time.monotonic() < until)
+    return any(again.replay(zygote).wrong for _ in tries if time.monotonic() < until)
 
 
 def trials(asked: argparse.Namespace) -> Iterator[Trial]:
     """The trial of each seed, as they end."""
     if asked.replay is not None:
-        seed, operations = kept(asked.replay)
         with Zygote() as zygote:
-            yield replay(operations, zygote, seed)
+            yield kept(asked.replay).replay(zygote)
         return
     seeds = range(asked.seed, asked.seed + asked.seeds)
-    one = partial(run_seed, count=asked.operations, stopped_share=asked.stopped)
+    one = partial(run_seed, count=asked.operations, stopped_share=asked.stopped, sizes=asked.sizes)
     with multiprocessing.get_context("spawn").Pool(asked.jobs) as pool:
         yield from pool.imap_unordered(one, seeds)
 
 
 def tell(trial: Trial) -> None:
     """Print a seed's line, and what was wrong."""
-    line = f"seed {trial.seed:4}: {len(trial.done):5} operations, {trial.n_killed:4} kills, "
+    size = "large" if trial.large else "small"
+    line = (
+        f"seed {trial.seed:4}, {size}: {len(trial.done):5} operations, {trial.n_killed:4} kills, "
+    )
     print(f"{line}{trial.seconds:6.1f} s{'' if trial.wrong else ', no difference'}", flush=True)
     if trial.wrong:
         print(f"  after {trial.done[-1].text()}")
@@ -86,6 +91,7 @@ def write_record(done: list[Trial], asked: argparse.Namespace) -> None:
         "seeds": sorted(trial.seed for trial in done),
         "operations_a_seed": asked.operations,
         "stopped_share": asked.stopped,
+        "sizes": asked.sizes,
         "jobs": asked.jobs,
     }
     question = str(__doc__).splitlines()[0]
@@ -98,6 +104,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the first of them")
     parser.add_argument("--operations", type=int, default=500, help="operations a seed")
     parser.add_argument("--stopped", type=float, default=STOPPED_SHARE, help="share to be stopped")
+    parser.add_argument("--sizes", choices=("small", "large", "both"), default="both", help=_SIZES)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="seeds at once")
     parser.add_argument("--replay", type=Path, help="a kept file to do again, no seeds")
     parser.add_argument("--record", action="store_true", help="write benchmarks/results")

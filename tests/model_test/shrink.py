@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from tests.model_test.operations import Arguments, Operation
-from tests.model_test.trials import Trial
+from tests.model_test.trials import Trial, replay
+from tests.model_test.zygote import Zygote
 
 KEPT = Path(__file__).parent / "kept"
 
 Fails = Callable[[list[Operation]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What failed once, to be done again."""
+
+    seed: int
+    operations: list[Operation]
+    large: bool = False
+
+    def replay(self, zygote: Zygote) -> Trial:
+        """What becomes of it now."""
+        return replay(self.operations, zygote, self.seed, large=self.large)
 
 
 def shrunk(operations: list[Operation], fails: Fails) -> list[Operation]:
@@ -35,6 +49,7 @@ def keep(trial: Trial, operations: list[Operation], folder: Path = KEPT) -> Path
     folder.mkdir(exist_ok=True)
     shape = {
         "seed": trial.seed,
+        "large": trial.large,
         "wrong": [what.splitlines()[0][:300] for what in trial.wrong[:3]],
         "operations": [one.shape() for one in operations],
     }
@@ -43,10 +58,11 @@ def keep(trial: Trial, operations: list[Operation], folder: Path = KEPT) -> Path
     return file
 
 
-def kept(file: Path) -> tuple[int, list[Operation]]:
-    """The seed and the operations of such a file."""
+def kept(file: Path) -> Kept:
+    """What such a file holds."""
     shape = json.loads(file.read_text("utf-8"))
-    return shape["seed"], [Operation.of(one) for one in shape["operations"]]
+    operations = [Operation.of(one) for one in shape["operations"]]
+    return Kept(shape["seed"], operations, shape.get("large", False))
 
 
 def _without_runs(operations: list[Operation], fails: Fails) -> list[Operation]:

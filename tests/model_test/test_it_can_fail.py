@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 
 from mmsearch.engine.indexer import Indexer
 from mmsearch.engine.library import Library
+from mmsearch.engine.records import Answer
+from mmsearch.engine.request import QueryRequest
 from mmsearch.engine.upkeep.library_upkeep import Upkeep
-from mmsearch.types import Hit
+from tests.model_test.actions import Places
 from tests.model_test.compare import strange_parts
 from tests.model_test.machine import Machine
 from tests.model_test.operations import Arguments, Operation
-from tests.model_test.shrink import keep, kept, shrunk
+from tests.model_test.shrink import Kept, keep, kept, shrunk
 from tests.model_test.state import Row, State
 from tests.model_test.trials import replay
 from tests.model_test.zygote import Zygote
@@ -39,7 +42,7 @@ VERIFY = Operation("verify")
 @pytest.fixture
 def machine(tmp_path: Path, zygote: Zygote) -> Iterator[Machine]:
     """An index of three pictures that is as its model says."""
-    machine = Machine(tmp_path, zygote, seed=1)
+    machine = Machine(Places(tmp_path), zygote, seed=1)
     assert machine.step(_written("r0/1.png", "r0/s/2.png", "r1/3.png")) == []
     assert machine.step(INDEX) == []
     assert machine.step(VERIFY) == []
@@ -75,12 +78,13 @@ def test_a_catalogue_altered_behind_its_back_is_told(machine: Machine, sql: str,
 def test_answers_in_another_order_are_told(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query = Library.query
+    answer = Library.answer
 
-    def reversed_query(self: Library, *arguments: Any, **options: Any) -> list[Hit]:
-        return query(self, *arguments, **options)[::-1]
+    def reversed_answer(self: Library, request: QueryRequest) -> Answer:
+        found = answer(self, request)
+        return replace(found, hits=found.hits[::-1])
 
-    monkeypatch.setattr(Library, "query", reversed_query)
+    monkeypatch.setattr(Library, "answer", reversed_answer)
     wrong = [what for _ in range(12) for what in machine.step(VERIFY)]
     assert any("not by falling score" in what for what in wrong), wrong
 
@@ -115,7 +119,7 @@ def test_a_removal_that_is_skipped_is_found_shrunk_and_kept(
     assert [one.kind for one in shortest] == ["write", "index", "delete", "index"]
     assert len(shortest[0].arguments["files"]) == 1  # type: ignore[arg-type]  # a list
     file = keep(trial, shortest, tmp_path / "kept")
-    assert kept(file) == (trial.seed, shortest)
+    assert kept(file) == Kept(trial.seed, shortest)
 
 
 def test_what_a_killed_run_may_not_leave_is_told() -> None:

@@ -10,9 +10,12 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.large_index import lowered_thresholds
+from tests.model_test.actions import Places
 from tests.model_test.disk import Disk
 from tests.model_test.machine import Machine
 from tests.model_test.operations import Draw, Operation
@@ -27,9 +30,13 @@ Source = Callable[[Disk], Iterable[Operation]]
 
 @dataclass(slots=True)
 class Trial:
-    """What became of a list of operations; `wrong` is what the last one of `done` left."""
+    """What became of a list of operations; `wrong` is what the last one of `done` left.
+
+    `large`: the index was kept as a large one is, by lowered thresholds.
+    """
 
     seed: int
+    large: bool = False
     done: list[Operation] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -42,7 +49,12 @@ class Trial:
 
 
 def random_trial(
-    seed: int, count: int, zygote: Zygote, stopped_share: float = STOPPED_SHARE
+    seed: int,
+    count: int,
+    zygote: Zygote,
+    stopped_share: float = STOPPED_SHARE,
+    *,
+    large: bool = False,
 ) -> Trial:
     """`count` random operations, or fewer, if one leaves something wrong."""
 
@@ -50,21 +62,26 @@ def random_trial(
         draw = Draw(random.Random(seed), disk, stopped_share)
         return itertools.islice(iter(draw.operation, None), count)
 
-    return _trial(seed, drawn, zygote)
+    return _trial(Trial(seed, large), drawn, zygote)
 
 
-def replay(operations: list[Operation], zygote: Zygote, seed: int = 0) -> Trial:
+def replay(
+    operations: list[Operation], zygote: Zygote, seed: int = 0, *, large: bool = False
+) -> Trial:
     """The same with given operations; `seed` gives the questions."""
-    return _trial(seed, lambda _: operations, zygote)
+    return _trial(Trial(seed, large), lambda _: operations, zygote)
 
 
-def _trial(seed: int, source: Source, zygote: Zygote) -> Trial:
-    trial, started = Trial(seed), time.perf_counter()
+def _trial(trial: Trial, source: Source, zygote: Zygote) -> Trial:
+    started = time.perf_counter()
     logger = logging.getLogger("mmsearch.vectors")
     before = logger.level
     logger.setLevel(logging.ERROR)  # it warns of each vector file that was damaged on purpose
-    with tempfile.TemporaryDirectory(prefix="mmsearch-model-") as folder:
-        machine = Machine(Path(folder), zygote, seed)
+    with (
+        lowered_thresholds() if trial.large else nullcontext(),
+        tempfile.TemporaryDirectory(prefix="mmsearch-model-") as folder,
+    ):
+        machine = Machine(Places(Path(folder), trial.large), zygote, trial.seed)
         for operation in source(machine.disk):
             trial.done.append(operation)
             trial.wrong = _step(machine, operation)

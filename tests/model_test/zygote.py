@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from mmsearch.closing import Closing
+from tests.large_index import lower_thresholds
 from tests.model_test.actions import Outcome, Places, open_library, perform, settings_of
 from tests.model_test.killing import Plan
 from tests.model_test.operations import Operation
@@ -55,7 +56,8 @@ class Zygote(Closing):
 
     def run(self, places: Places, operations: list[Operation]) -> list[Outcome]:
         """How each of some operations ended that were done at once, each in a process."""
-        line = {"top": str(places.top), "operations": [one.shape() for one in operations]}
+        shapes = [one.shape() for one in operations]
+        line = {"top": str(places.top), "large": places.large, "operations": shapes}
         stdin = self._stream(self._process.stdin)
         stdin.write(json.dumps(line) + "\n")
         stdin.flush()
@@ -140,6 +142,8 @@ class _Forks:
 def _do(places: Places, operation: Operation, plan: Plan, tell: int) -> None:
     """The whole life of a child."""
     try:
+        if places.large:
+            lower_thresholds()
         plan.arm(places.index_dir)
         library = open_library(places, _model(operation))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -185,6 +189,7 @@ def _load_all(folder: Path) -> None:
             ("backup", {"number": 0}),
             ("restore", {"number": 0}),
             ("repair", {}),
+            ("optimize", {}),
             ("remove", {"path": "r0"}),
         ):
             outcome = perform(library, places, Operation(kind, arguments))  # type: ignore[arg-type]  # literals
@@ -200,7 +205,7 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         operations = [Operation.of(shape) for shape in asked["operations"]]
-        outcomes = forks.run(Places(Path(asked["top"])), operations)
+        outcomes = forks.run(Places(Path(asked["top"]), asked["large"]), operations)
         answer = [json.loads(outcome.text()) for outcome in outcomes]
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

@@ -102,7 +102,7 @@ class OptimizeReport:
 
 
 class UpkeepListener(Protocol):
-    """Told of a check or a repair as it goes, in the calling thread."""
+    """Told of a check, a repair or the like as it goes, in the calling thread."""
 
     def on_step(self, step: str, done: int, total: int | None) -> None:
         """`done` of `total` are over in `step`, such as "checking files"; None: unknown."""

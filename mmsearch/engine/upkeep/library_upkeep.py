@@ -69,20 +69,24 @@ class Upkeep:
         with self._factory.catalogues.lease() as catalogue:
             return repair(catalogue, self._factory.settings.index_dir, progress or SilentUpkeep())
 
-    def optimize(self) -> OptimizeReport:
+    def optimize(self, progress: UpkeepListener | None = None) -> OptimizeReport:
         """Make vector files anew where that makes questions quicker, and tell which.
 
         Changes since a large file was made are put into it, and its lists are trained again where
         they no longer fit. Other processes and threads go on with the old file meanwhile.
 
+        Args:
+            progress: Told which file it is at, in the calling thread.
+
         Raises:
             CatalogueError: There is no index yet.
             VectorIndexError: A vector file cannot be written.
         """
+        from mmsearch.engine.upkeep.findings import SilentUpkeep
         from mmsearch.engine.upkeep.optimizing import optimize
 
         with self._factory.catalogues.lease() as catalogue:
-            return optimize(catalogue, self._factory.settings.index_dir)
+            return optimize(catalogue, self._factory.settings.index_dir, progress or SilentUpkeep())
 
     def migrate(
         self, options: MigrationOptions, progress: ProgressListener | None = None

@@ -61,6 +61,7 @@ export class LibraryPanel {
 
   #progressText(job, known) {
     if (job.state === "cancelling") return "Stopping…";
+    if (job.task === "optimize") return "Putting recent changes into the index…";
     if (job.stage === "model") return "Loading the model…";
     if (!known) return `Looking for changes… ${counted(job.found, "file")}`;
     return `${digits(job.done)} of ${counted(job.total, NOUNS[job.stage])}${this.#rate(job)}`;

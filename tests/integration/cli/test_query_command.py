@@ -16,7 +16,7 @@ def test_json_is_one_object_a_line_with_the_contracts_names(shared_world: World)
     done = shared_world.mmsearch.run("query", "a red picture", "--json", "-k", "5")
     hits = done.objects()
     assert done.code == 0
-    assert [list(hit) for hit in hits] == [["rank", "score", "path", "media_id"]] * 5
+    assert [list(hit) for hit in hits] == [["rank", "score", "path", "media_id", "exact"]] * 5
     assert [hit["rank"] for hit in hits] == [1, 2, 3, 4, 5]
     scores = [float(str(hit["score"])) for hit in hits]
     assert scores == sorted(scores, reverse=True)
@@ -117,7 +117,9 @@ def test_captions_are_found_by_words_and_by_a_picture(shared_world: World) -> No
         hits = shared_world.mmsearch.run(
             "query", *arguments, "--to", "captions", "--json", "-k", "3"
         ).objects()
-        assert [list(hit) for hit in hits] == [["rank", "score", "path", "media_id", "caption"]] * 3
+        assert [list(hit) for hit in hits] == [
+            ["rank", "score", "path", "media_id", "caption", "exact"]
+        ] * 3
     first = shared_world.mmsearch.run("query", "a red picture", "--to", "captions", "-k", "1")
     assert first.text.split("\t")[2] == "a red picture"
 

@@ -12,7 +12,7 @@ from tests.integration.cli.conftest import COLOURS, World, make_photos
 from tests.tiny_reranker import TinyReranker, build_tiny_reranker
 
 N_PICTURES = len(COLOURS) + 1
-SCORED = ["rank", "score", "path", "media_id", "rerank_score", "dual_rank"]
+SCORED = ["rank", "score", "path", "media_id", "rerank_score", "dual_rank", "exact"]
 
 
 @pytest.fixture(scope="module")

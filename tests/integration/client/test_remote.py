@@ -13,12 +13,15 @@ import pytest
 import mmsearch
 from mmsearch.client import RemoteLibrary
 from mmsearch.engine.library import Library
+from mmsearch.engine.upkeep import optimizing
+from mmsearch.engine.upkeep.findings import SilentUpkeep
 from mmsearch.errors import (
     CatalogueError,
     ConfigError,
     MediaError,
     QueryError,
     RemoteError,
+    VectorIndexError,
 )
 from mmsearch.types import HeldBack, Orientation
 from tests.fakes import FakeModels, WarningListener
@@ -311,6 +314,41 @@ def test_nobody_there_is_told_in_one_line() -> None:
         pytest.raises(RemoteError, match="cannot be reached"),
     ):
         remote.query("red")
+
+
+def test_optimizing_is_followed_to_its_end(
+    remote: RemoteLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[str, int, int | None]] = []
+
+    class Watcher(SilentUpkeep):
+        def on_step(self, step: str, done: int, total: int | None) -> None:
+            steps.append((step, done, total))
+
+    monkeypatch.setattr(optimizing, "optimize_vectors", lambda *_: True)
+    report = remote.optimize(Watcher())
+    assert {path.name.partition("-")[2] for path in report.rebuilt} == {
+        "image.faiss",
+        "caption.faiss",
+    }
+    assert set(steps) <= {("optimizing vector files", done, 2) for done in (0, 1)}
+
+
+def test_optimizing_that_does_not_end_well_says_why(
+    remote: RemoteLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise VectorIndexError("vector file x cannot be written (no room)")
+
+    def cancelled(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(optimizing, "optimize_vectors", fail)
+    with pytest.raises(VectorIndexError, match="no room"):
+        remote.optimize()
+    monkeypatch.setattr(optimizing, "optimize_vectors", cancelled)
+    with pytest.raises(RemoteError, match=r"was cancelled at .*: what was made anew is kept"):
+        remote.optimize()
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "http://"])

@@ -40,6 +40,15 @@ def ask(library: Library, **options: object) -> QueryRequest:
     return QueryRequest.of("red", options)  # type: ignore[arg-type]
 
 
+def damage_codes(home: Path) -> None:
+    """Flip a bit that is not looked at when the file is opened."""
+    [file] = home.rglob("*-image.faiss")
+    data = bytearray(file.read_bytes())
+    data[300] ^= 16
+    file.unlink()
+    file.write_bytes(data)
+
+
 def test_an_answer_says_whether_it_is_exact(large: Library, photos: Path) -> None:
     usual = large.answer(ask(large, k=10))
     exact = large.answer(ask(large, k=10, exact=True))
@@ -90,13 +99,31 @@ def test_new_pictures_are_found_at_once_and_optimizing_takes_them_in(
 def test_a_damaged_block_is_seen_when_it_is_first_searched_and_made_anew(
     large: Library, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    [file] = home.rglob("*-image.faiss")
-    data = bytearray(file.read_bytes())
-    data[300] ^= 16
-    file.unlink()
-    file.write_bytes(data)
+    damage_codes(home)
     answer = large.answer(ask(large, k=10, exact=True))
     assert "does not fit its checksum" in caplog.text
     assert {hit.media.path.parent.name for hit in answer.hits} == {"red"}
     again = large.answer(ask(large, k=10, exact=True))
     assert [hit.media for hit in again.hits] == [hit.media for hit in answer.hits]
+
+
+def test_an_indexing_run_makes_a_damaged_file_anew_though_it_sees_that_late(
+    large: Library, home: Path, photos: Path
+) -> None:
+    damage_codes(home)
+    for size in range(40, 70):
+        photo(photos / "red" / f"{size}.png", "red", size=size)
+    assert large.index(photos).added == 30
+    assert large.verify().sound
+    assert len(large.answer(ask(large, k=99)).hits) == 90
+
+
+def test_optimizing_makes_a_damaged_file_anew_though_it_sees_that_late(
+    large: Library, home: Path, photos: Path
+) -> None:
+    photo(photos / "red" / "new.png", "red", size=40)
+    large.index(photos)
+    damage_codes(home)
+    assert len(large.optimize().rebuilt) == 1
+    assert large.verify().sound
+    assert not large.answer(ask(large, k=10)).exact

@@ -24,31 +24,34 @@ from tests.unit.cli.records import caption_hit, hit, media
 SPACE = Space("mini", "cd" * 32, 32, InputSpec(64, 64))
 
 
-def test_a_hit_has_the_contracts_four_names() -> None:
-    assert hit_json(hit(Path("/p/a.jpg"), score=0.12345678)) == {
+def test_a_hit_has_the_contracts_four_names_and_tells_whether_its_answer_is_exact() -> None:
+    assert hit_json(hit(Path("/p/a.jpg"), score=0.12345678), exact=True) == {
         "rank": 1,
         "score": 0.123457,
         "path": "/p/a.jpg",
         "media_id": 7,
+        "exact": True,
     }
 
 
 def test_a_reranked_hit_adds_its_rerank_score_and_the_rank_before() -> None:
     reranked = Hit(rank=1, score=0.5, media=media(Path("/a")), rerank_score=0.9, dual_rank=3)
-    shape = hit_json(reranked)
-    assert list(shape) == ["rank", "score", "path", "media_id", "rerank_score", "dual_rank"]
-    assert (shape["rerank_score"], shape["dual_rank"]) == (0.9, 3)
+    shape = hit_json(reranked, exact=False)
+    assert list(shape)[4:] == ["rerank_score", "dual_rank", "exact"]
+    assert (shape["rerank_score"], shape["dual_rank"], shape["exact"]) == (0.9, 3, False)
 
 
 def test_a_free_caption_has_no_path() -> None:
-    assert caption_hit_json(caption_hit("a dog", None)) == {
+    assert caption_hit_json(caption_hit("a dog", None), exact=True) == {
         "rank": 1,
         "score": 0.5,
         "path": None,
         "media_id": None,
         "caption": "a dog",
+        "exact": True,
     }
-    assert caption_hit_json(caption_hit("a dog", Path("/p/a.jpg")))["path"] == "/p/a.jpg"
+    shape = caption_hit_json(caption_hit("a dog", Path("/p/a.jpg")), exact=False)
+    assert (shape["path"], shape["exact"]) == ("/p/a.jpg", False)
 
 
 def test_a_summary_begins_with_the_contracts_eight_names() -> None:

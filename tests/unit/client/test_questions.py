@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch.client.remote import question_json
+from mmsearch.client.questions import question_json
 from mmsearch.engine.query_language import WeightedTerm
 from mmsearch.engine.request import QueryRequest
 from mmsearch.server.questions import SearchBody, options_of
