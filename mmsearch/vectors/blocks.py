@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,6 +54,7 @@ class Blocks:
         self._digests = digests
         self._known = np.zeros(len(digests), dtype=np.bool_)
         self._reading = threading.Lock()
+        self._sweeping: threading.Thread | None = None
         weakref.finalize(self, file.close)
 
     def check(self, positions: NDArray[np.int64], code_size: int) -> None:
@@ -78,6 +80,21 @@ class Blocks:
             last = min(first + step, len(self._known))
             if not self._known[first:last].all():
                 self._check_run(first, last, code_size)
+
+    def check_all_beside(self, code_size: int) -> None:
+        """Begin to check every block while searches go on.
+
+        Damage that is found is left to the search that comes to it.
+        """
+        if self._sweeping is None:
+            self._sweeping = threading.Thread(
+                target=self._sweep, args=(code_size,), name="blocks", daemon=True
+            )
+            self._sweeping.start()
+
+    def _sweep(self, code_size: int) -> None:
+        with suppress(VectorIndexError):
+            self.check_all(code_size)
 
     def forget(self) -> None:
         """Take no block as known: the disk may have changed since."""

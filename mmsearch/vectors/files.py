@@ -18,10 +18,11 @@ before they are first searched. A flipped bit is never searched.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -158,10 +159,8 @@ def _with_ids(rows: Rows) -> faiss.IndexIDMap:
 
 
 def _loaded(path: Path, manifest: Manifest) -> Loaded:
-    try:
+    with _named(path):
         recipe = recipe_named(manifest.recipe)
-    except VectorIndexError as exc:
-        raise VectorIndexError(f"vector file {path}: {exc}; it will be rebuilt") from exc
     file = path.open("rb", buffering=0)  # a check reads what is there now, not what was
     try:
         blocks, layout = _checked(path, file, manifest, recipe)
@@ -170,15 +169,36 @@ def _loaded(path: Path, manifest: Manifest) -> Loaded:
             require_readable(rows.codes())
         lists, removed = None, np.empty(0, np.int64)
         file.seek(layout.extra.start)
-        if manifest.lists and recipe.lists is not None:
-            lists = Lists.read(recipe.lists, file, manifest.trained_on, manifest.misfit)
-        elif manifest.base:
-            size = layout.extra.stop - layout.extra.start
-            removed = np.frombuffer(file.read(size), np.int64)
+        with _named(path):
+            if manifest.lists and recipe.lists is not None:
+                lists = Lists.read(recipe.lists, file, manifest.trained_on, manifest.misfit)
+            elif manifest.base:
+                removed = _removed(file, layout, manifest.n_removed)
     except BaseException:
         file.close()
         raise
     return Loaded(rows, manifest, blocks, lists, removed)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Says in an error which file it is of."""
+    try:
+        yield
+    except VectorIndexError as exc:
+        raise VectorIndexError(f"vector file {path}: {exc}; it will be rebuilt") from exc
+
+
+def _removed(file: BinaryIO, layout: Layout, count: int) -> Ids:
+    """The ids `(count,)` that changes take from their base.
+
+    Raises:
+        VectorIndexError: There are more or fewer.
+    """
+    data = file.read(layout.extra.stop - layout.extra.start)
+    if len(data) != 8 * count:
+        raise VectorIndexError("its manifest contradicts itself")
+    return np.frombuffer(data, np.int64)
 
 
 def _checked(
@@ -190,7 +210,8 @@ def _checked(
         VectorIndexError: Something is not.
     """
     code_size = make_index(recipe, manifest.dim).code_size
-    layout = layout_of(manifest, code_size)
+    with _named(path):
+        layout = layout_of(manifest, code_size)
     if layout.digest(file) != manifest.digest:
         raise VectorIndexError(f"vector file {path} does not fit its checksum: it will be rebuilt")
     file.seek(layout.digests.start)
@@ -259,5 +280,5 @@ def _sweep(path: Path) -> None:
     """Remove what killed processes left half-written."""
     for stray in path.parent.glob(f"{path.name}.*.tmp"):
         if is_abandoned(stray):
-            with contextlib.suppress(OSError):  # it costs room, no more
+            with suppress(OSError):  # it costs room, no more
                 stray.unlink()

@@ -35,7 +35,7 @@ class Layout:
         table = data_bytes - n_blocks * DIGEST_BYTES
         start = end - count * code_size
         if start < 0 or table < rows_bytes:
-            raise VectorIndexError("a vector file contradicts its manifest: it will be rebuilt")
+            raise VectorIndexError("its manifest contradicts itself")
         return cls(slice(start, end), slice(rows_bytes, table), slice(table, data_bytes))
 
     def digest(self, file: BinaryIO) -> str:

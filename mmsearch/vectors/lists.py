@@ -81,9 +81,9 @@ class Lists:
         try:
             index = faiss.read_index(_reader(file))
         except (RuntimeError, MemoryError) as exc:
-            raise VectorIndexError(f"the lists cannot be read ({exc}): rebuild the index") from exc
+            raise VectorIndexError(f"its lists cannot be read ({exc})") from exc
         if not isinstance(index, faiss.IndexIVF) or index.nlist != recipe.n_lists:
-            raise VectorIndexError("the lists are not of their recipe: rebuild the index")
+            raise VectorIndexError("its lists are not of their recipe")
         return cls(recipe, index, trained_on, misfit)
 
     def write(self, file: BinaryIO) -> None:

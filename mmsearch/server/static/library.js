@@ -1,4 +1,4 @@
-/** The library's panel: what is indexed, and an indexing run as it goes. */
+/** The library's panel: what is indexed, and a job as it goes. */
 
 import { call, jobEvents, tryCall } from "./api.js";
 import { announce, byId, counted, digits, make, on } from "./dom.js";
@@ -16,7 +16,7 @@ export class LibraryPanel {
     });
   }
 
-  /** Bring the counts up to date, and follow a run that goes on, whoever started it. */
+  /** Bring the counts up to date, and follow a job that goes on. */
   async refresh() {
     const [status, known] = await Promise.all([tryCall("/status"), tryCall("/jobs")]);
     if (status) this.#showStatus(status);
@@ -28,7 +28,7 @@ export class LibraryPanel {
     try {
       this.#follow(await call("/jobs", { method: "POST" }));
     } catch (error) {
-      if (error.status === 409) this.refresh(); // somebody else's run: watch that one
+      if (error.status === 409) this.refresh(); // somebody else's: watch it
       else this.#finish(error.message);
     }
   }
@@ -61,7 +61,7 @@ export class LibraryPanel {
 
   #progressText(job, known) {
     if (job.state === "cancelling") return "Stopping…";
-    if (job.task === "optimize") return "Putting recent changes into the index…";
+    if (job.task === "optimize") return "Optimizing…";
     if (job.stage === "model") return "Loading the model…";
     if (!known) return `Looking for changes… ${counted(job.found, "file")}`;
     return `${digits(job.done)} of ${counted(job.total, NOUNS[job.stage])}${this.#rate(job)}`;

@@ -25,7 +25,7 @@ def large(monkeypatch: pytest.MonkeyPatch, library: Library, photos: Path) -> Li
     monkeypatch.setattr("mmsearch.vectors.recipes.RECIPES", recipes)
     monkeypatch.setattr("mmsearch.vectors.faiss_index.SMALL", 10)
     monkeypatch.setattr("mmsearch.vectors.base.FEW", 5)
-    monkeypatch.setattr("mmsearch.vectors.listed.TIERS", (Tier(4, 8, 1), Tier(16, 32, 1)))
+    monkeypatch.setattr("mmsearch.vectors.listed.TIERS", (Tier(16, 60, 1), Tier(32, 128, 1)))
     monkeypatch.setattr("mmsearch.vectors.files.CHECKED_AT_ONCE", 0)
     monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLES", 2)
     monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLE_BYTES", 256)

@@ -287,3 +287,37 @@ def test_lists_never_lead_into_a_damaged_block(tmp_path):
     assert not index.verify()
     assert index.catch_up(source) == COUNT
     assert recall(index, source) == pytest.approx(1, abs=0.01)
+
+
+def test_a_process_that_asks_often_has_all_blocks_checked_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmsearch.vectors.blocks.BLOCK_BYTES", 256)
+    monkeypatch.setattr("mmsearch.vectors.listed.OFTEN", 2)
+    path, source = tmp_path / "x.faiss", source_of()
+    built(path, source)
+    index = FaissIndex.open(path, DIM)
+    assert index._base is not None
+    blocks = index._base._blocks
+    index.search(clustered(1, 5), 1)
+    assert not blocks._known.all()
+    index.search(clustered(1, 5), 1)
+    assert blocks._sweeping is not None
+    blocks._sweeping.join(10)
+    assert blocks._known.all()
+
+
+def test_damage_found_beside_searches_is_told_by_the_search_that_comes_to_it(tmp_path):
+    path, source = tmp_path / "x.faiss", source_of()
+    index = built(path, source)
+    code = clustered(COUNT, 0)[1500].astype(np.float16).tobytes()
+    data = bytearray(path.read_bytes())
+    data[data.index(code)] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+    index = FaissIndex.open(path, DIM)
+    assert index._base is not None
+    blocks = index._base._blocks
+    blocks.check_all_beside(index._base.rows.index.code_size)
+    assert blocks._sweeping is not None
+    blocks._sweeping.join(10)
+    with pytest.raises(VectorIndexError, match="does not fit its checksum"):
+        index.search(clustered(COUNT, 0)[1500:1501], 10)
