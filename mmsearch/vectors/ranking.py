@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 
 import faiss
@@ -72,13 +73,13 @@ def nearest_by_scan(
 ) -> Neighbours:
     """The same by FAISS alone, which scans the codes for each query."""
     count = len(rows) if positions is None else len(positions)
-    selector = None if positions is None else selector_of(len(rows), positions)
+    stretches = _stretches(rows, len(queries), positions)
     ids = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     pending = np.arange(len(queries))
     depth = min(k + SPARE, count)
     while len(pending) and depth > 0:
-        found = _search(rows, queries[pending], depth, selector)
+        found = _search(rows, stretches, queries[pending], depth)
         # A tie that reaches the last row fetched may go on beyond it, with smaller ids.
         last = min(k, depth) - 1
         open_tie = found.scores[:, last] == found.scores[:, -1]
@@ -126,42 +127,59 @@ def _is_for_products(rows: Rows, n_queries: int, n_allowed: int) -> bool:
     return enough and MANY_ROWS <= len(rows) <= MOST_FLOATS // rows.index.d
 
 
-def _search(
-    rows: Rows, queries: Embeddings, depth: int, selector: faiss.IDSelector | None
-) -> Neighbours:
-    """FAISS's own result, put in order: by score alone, FAISS breaks ties as it happens.
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Rows from `first` on as an index of their own, and which of them may be found."""
 
-    FAISS gives a lone query one thread, which cannot read codes as fast as memory gives them:
-    each core scans a stretch of a large index.
+    first: int
+    index: faiss.IndexFlatCodes
+    selector: faiss.IDSelector | None
+
+
+def _stretches(
+    rows: Rows, n_queries: int, positions: NDArray[np.int64] | None
+) -> tuple[_Stretch, ...]:
+    """All rows in so many stretches as there are threads to scan them.
+
+    FAISS gives a lone query one thread, which cannot read codes as fast as memory gives them.
     """
-    whole = slice(0, len(rows))
-    size = len(rows) * rows.index.code_size
-    parts = min(faiss.omp_get_max_threads(), size // BYTES_A_THREAD)
-    if len(queries) > 1 or parts < 2:
-        return _search_stretch(rows, queries, depth, selector, whole)
-    bounds = np.linspace(0, len(rows), parts + 1).astype(int).tolist()
-    with ThreadPoolExecutor(parts, thread_name_prefix="scan") as threads:
-        runs = [
-            threads.submit(_search_stretch, rows, queries, depth, selector, slice(start, stop))
-            for start, stop in pairwise(bounds)
-        ]
-        return joined([run.result() for run in runs], depth)
+    threads = min(faiss.omp_get_max_threads(), rows.codes().nbytes // BYTES_A_THREAD)
+    if n_queries > 1 or threads < 2:
+        selector = None if positions is None else selector_of(len(rows), positions)
+        return (_Stretch(0, rows.index, selector),)
+    bounds = np.linspace(0, len(rows), threads + 1).astype(int).tolist()
+    made = []
+    for first, stop in pairwise(bounds):
+        selector = None
+        if positions is not None:
+            within = positions[slice(*np.searchsorted(positions, (first, stop)))]
+            selector = selector_of(stop - first, within - first)
+        made.append(_Stretch(first, rows.view(first, stop), selector))
+    return tuple(made)
 
 
-def _search_stretch(
-    rows: Rows, queries: Embeddings, depth: int, selector: faiss.IDSelector | None, stretch: slice
+def _search(
+    rows: Rows, stretches: Sequence[_Stretch], queries: Embeddings, depth: int
 ) -> Neighbours:
+    """FAISS's own result, put in order: by score alone, FAISS breaks ties as it happens."""
+    own, *others = stretches
+    if not others:
+        return _search_stretch(rows, own, queries, depth)
+    with ThreadPoolExecutor(len(others), thread_name_prefix="scan") as threads:
+        runs = [threads.submit(_search_stretch, rows, one, queries, depth) for one in others]
+        parts = [_search_stretch(rows, own, queries, depth), *(run.result() for run in runs)]
+    return joined(parts, depth)
+
+
+def _search_stretch(rows: Rows, stretch: _Stretch, queries: Embeddings, depth: int) -> Neighbours:
     """The same among the rows of one stretch; empty places come last."""
     parameters = faiss.SearchParameters()
-    parameters.sel = selector
-    if stretch != slice(0, len(rows)):
-        inside = faiss.IDSelectorRange(stretch.start, stretch.stop)
-        parameters.sel = inside if selector is None else faiss.IDSelectorAnd(inside, selector)
+    parameters.sel = stretch.selector
     with threads_for(len(queries)):
-        scores, positions = rows.index.search(queries, depth, params=parameters)
+        scores, positions = stretch.index.search(queries, depth, params=parameters)
     empty = positions < 0
     scores[empty] = -np.inf
-    return in_order(np.where(empty, -1, rows.ids[positions]), scores)
+    return in_order(np.where(empty, -1, rows.ids[positions + stretch.first]), scores)
 
 
 def in_order(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Neighbours:

@@ -33,6 +33,7 @@ class Rows:
         self._order: NDArray[np.int64] | None = None
         self._order_known = False
         self._floats: Embeddings | None = None
+        self._views: dict[tuple[int, int], faiss.IndexFlatCodes] = {}
 
     @classmethod
     def empty(cls, recipe: Recipe, dim: int) -> Rows:
@@ -61,6 +62,17 @@ class Rows:
         size = len(self) * self.index.code_size
         view: NDArray[np.uint8] = faiss.rev_swig_ptr(self.index.codes.data(), size)
         return view.reshape(len(self), self.index.code_size)
+
+    def view(self, first: int, stop: int) -> faiss.IndexFlatCodes:
+        """The rows at positions from `first` to before `stop`: no copy, valid until a change."""
+        view = self._views.get((first, stop))
+        if view is None:
+            view = make_index(self.recipe, self.index.d)
+            codes, held = self.codes()[first:stop], self.index.codes
+            view.codes = type(held).create_view(faiss.swig_ptr(codes), codes.nbytes, held.owner)
+            view.ntotal = len(codes)
+            self._views[first, stop] = view
+        return view
 
     def floats(self) -> Embeddings:
         """Embeddings `(n, d)` as their codes have them, decoded once and kept until a change."""
@@ -120,3 +132,4 @@ class Rows:
         self._highest = max(self._highest, int(ids.max(initial=-1)))
         self._order_known = False
         self._floats = None
+        self._views.clear()
