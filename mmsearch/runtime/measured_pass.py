@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from mmsearch.runtime.whole_file import write_whole
 
@@ -98,7 +99,7 @@ class MeasuredPass:
 
 def _best(seconds: Mapping[int, Sequence[float]]) -> int:
     """The size of the least time, the first one unless another is clearly better."""
-    taken = {size: statistics.median(times) for size, times in seconds.items()}
+    taken = {size: float(np.median(times)) for size, times in seconds.items()}
     first, best = PASS_SIZES[0], min(taken, key=taken.__getitem__)
     return best if taken[best] < _WORTH * taken[first] else first
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from mmsearch.types import Embeddings, Ids, Neighbours
 from mmsearch.vectors.files import Loaded
-from mmsearch.vectors.gpu import GpuRows, on_gpu
 from mmsearch.vectors.listed import ListedRows
 from mmsearch.vectors.looks import TIERS, Finder, Look, Ranked
 from mmsearch.vectors.manifest import Manifest
@@ -32,7 +31,7 @@ class Base:
         self.manifest: Manifest = loaded.manifest
         self._blocks = loaded.blocks
         self._listed = _listed(loaded)
-        self._gpu: GpuRows | None = None
+        self._gpu: Finder | None = None
         self._gone = np.empty(0, np.int64)
         self._alive: NDArray[np.int64] | None = None
         self._alive_selector: faiss.IDSelector | None = None
@@ -63,6 +62,8 @@ class Base:
 
         Those are searches of all rows. What is removed or filtered, a GPU index cannot leave out.
         """
+        from mmsearch.vectors.gpu import on_gpu
+
         if self._listed is not None and self._gpu is None:
             self._gpu = on_gpu(self.rows, self._blocks)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 import weakref
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from blake3 import blake3
@@ -47,7 +47,7 @@ class Blocks:
     `codes_at` is where in the file the codes lie, in bytes.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, codes_at: slice, digests: Digests) -> None:
+    def __init__(self, path: Path, file: FileIO, codes_at: slice, digests: Digests) -> None:
         self._path = path
         self._file = file
         self._codes_at = codes_at
@@ -66,8 +66,9 @@ class Blocks:
         blocks = positions // rows_in_block(code_size)
         if self._known[blocks].all():
             return
+        buffer = bytearray(rows_in_block(code_size) * code_size)
         for block in np.unique(blocks[~self._known[blocks]]).tolist():
-            self._check_run(block, block + 1, code_size)
+            self._check_run(block, block + 1, code_size, buffer)
 
     def check_all(self, code_size: int) -> None:
         """Pass when every block that is not known yet is sound.
@@ -76,10 +77,12 @@ class Blocks:
             VectorIndexError: One is not.
         """
         step = max(1, _READ_BYTES // (rows_in_block(code_size) * max(code_size, 1)))
+        # One buffer for all: the system clears each new one page by page, as dear as hashing.
+        buffer = bytearray(step * rows_in_block(code_size) * code_size)
         for first in range(0, len(self._known), step):
             last = min(first + step, len(self._known))
             if not self._known[first:last].all():
-                self._check_run(first, last, code_size)
+                self._check_run(first, last, code_size, buffer)
 
     def check_all_beside(self, code_size: int) -> None:
         """Begin to check every block while searches go on.
@@ -100,10 +103,10 @@ class Blocks:
         """Take no block as known: the disk may have changed since."""
         self._known[:] = False
 
-    def _check_run(self, first: int, last: int, code_size: int) -> None:
+    def _check_run(self, first: int, last: int, code_size: int, buffer: bytearray) -> None:
         size = rows_in_block(code_size) * code_size
         try:
-            data = self._read(first, last, size)
+            data = self._read(first, last, size, buffer)
         except OSError as exc:
             raise VectorIndexError(
                 f"vector file {self._path} cannot be read ({exc.strerror}): it will be rebuilt"
@@ -116,13 +119,13 @@ class Blocks:
                 )
         self._known[first:last] = True
 
-    def _read(self, first: int, last: int, size: int) -> memoryview:
+    def _read(self, first: int, last: int, size: int, buffer: bytearray) -> memoryview:
         """The bytes of the blocks from `first` to before `last`, of `size` bytes each."""
         start = self._codes_at.start + first * size
-        stop = min(start + (last - first) * size, self._codes_at.stop)
+        wanted = memoryview(buffer)[: min((last - first) * size, self._codes_at.stop - start)]
         with self._reading:
             self._file.seek(start)
-            return memoryview(self._file.read(stop - start))
+            return wanted[: self._file.readinto(wanted)]
 
 
 def _digest(block: memoryview) -> bytes:

@@ -24,6 +24,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -201,9 +202,7 @@ def _removed(file: BinaryIO, layout: Layout, count: int) -> Ids:
     return np.frombuffer(data, np.int64)
 
 
-def _checked(
-    path: Path, file: BinaryIO, manifest: Manifest, recipe: Recipe
-) -> tuple[Blocks, Layout]:
+def _checked(path: Path, file: FileIO, manifest: Manifest, recipe: Recipe) -> tuple[Blocks, Layout]:
     """The blocks of codes, once all else is known as it was written; of a small file they are, too.
 
     Raises:

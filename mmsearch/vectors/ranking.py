@@ -34,8 +34,8 @@ FEW_WANTED = 64
 MOST_IN_A_PRODUCT = 64
 """Queries that share one pass over the codes."""
 
-BYTES_A_THREAD = 1 << 25
-"""A scan of so many bytes takes 2 ms, and is worth a thread."""
+BYTES_A_THREAD = 1 << 24
+"""A scan of so many bytes takes more than a millisecond, and is worth a thread."""
 
 SPARE = 8
 """Rows fetched beyond k, so that a tie at the border is usually seen whole at once."""
