@@ -33,7 +33,7 @@ def line_plot(
     """Path of a PNG with one line a name over two logarithmic axes, `labels` of x and y."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(8.5, 4.5), layout="constrained")
     axes = figure.subplots()
     for line, points in lines.items():
         xs, ys = zip(*points, strict=True)
@@ -45,7 +45,7 @@ def line_plot(
     axes.set_title(title, fontsize=10)
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
     return _save(figure, name)
 
 
