@@ -11,6 +11,7 @@ from mmsearch.vectors.files import Loaded
 from mmsearch.vectors.listed import ListedRows
 from mmsearch.vectors.looks import TIERS, Finder, Look, Ranked
 from mmsearch.vectors.manifest import Manifest
+from mmsearch.vectors.mapped import Visits
 from mmsearch.vectors.ranking import nearest, selector_of
 from mmsearch.vectors.rows import Rows
 
@@ -30,7 +31,8 @@ class Base:
         self.lists = loaded.lists
         self.manifest: Manifest = loaded.manifest
         self._blocks = loaded.blocks
-        self._listed = _listed(loaded)
+        self._visits = Visits(loaded.rows.codes(), mapped=loaded.rows.mapped)
+        self._listed = _listed(loaded, self._visits)
         self._gpu: Finder | None = None
         self._gone = np.empty(0, np.int64)
         self._alive: NDArray[np.int64] | None = None
@@ -116,6 +118,7 @@ class Base:
             self._blocks.check_all(self.rows.index.code_size)
         else:
             self._blocks.check(positions, self.rows.index.code_size)
+        self._visits.add(len(self.rows) if positions is None else len(positions))
         return nearest(self.rows, queries, k, positions)
 
     def _looks(
@@ -172,7 +175,7 @@ class Base:
             depth = min(count, 4 * depth)
 
 
-def _listed(loaded: Loaded) -> ListedRows | None:
+def _listed(loaded: Loaded, visits: Visits) -> ListedRows | None:
     if loaded.lists is None:
         return None
-    return ListedRows(loaded.rows, loaded.lists, loaded.blocks)
+    return ListedRows(loaded.rows, loaded.lists, loaded.blocks, visits)

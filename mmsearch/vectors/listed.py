@@ -9,6 +9,7 @@ from mmsearch.types import Embeddings, Neighbours
 from mmsearch.vectors.blocks import Blocks
 from mmsearch.vectors.lists import Lists
 from mmsearch.vectors.looks import TIERS, Look
+from mmsearch.vectors.mapped import Visits
 from mmsearch.vectors.ranking import in_order, threads_for
 from mmsearch.vectors.rows import Rows
 
@@ -20,10 +21,11 @@ its first thousands of searches would each check the few blocks that they are fi
 class ListedRows:
     """The rows of a file and the lists that they lie in."""
 
-    def __init__(self, rows: Rows, lists: Lists, blocks: Blocks) -> None:
+    def __init__(self, rows: Rows, lists: Lists, blocks: Blocks, visits: Visits) -> None:
         self._rows = rows
         self._lists = lists
         self._blocks = blocks
+        self._visits = visits
         self._index = faiss.IndexRefine(lists.index, rows.index)
         self._asked = 0
 
@@ -47,6 +49,7 @@ class ListedRows:
         self._asked += 1
         if self._asked == OFTEN:
             self._blocks.check_all_beside(self._rows.index.code_size)
+        self._visits.add(found.size)
         held = found >= 0
         if held.all():
             self._blocks.check(found, self._rows.index.code_size)

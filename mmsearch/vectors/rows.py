@@ -46,7 +46,7 @@ class Rows:
     @property
     def mapped(self) -> bool:
         """Whether the codes are pages of a file."""
-        return self._owner is not None
+        return self._owner is not None and not self.index.codes.is_owned
 
     @property
     def ids(self) -> Ids:
