@@ -53,7 +53,7 @@ def load_dual_encoder(
         ModelError: The model cannot be found, read or run here, or lacks what is tapped.
     """
     source = resolve_model(name, options.cache_dir)
-    space = space_of(source, options.cache_dir)
+    space = space_of(source)
     if options.device == "cuda" or (options.device == "auto" and may_have_cuda()):
         encoder = made_on_cuda(
             lambda: _on_cuda(source, space, options, projection),

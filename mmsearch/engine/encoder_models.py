@@ -33,8 +33,7 @@ class EncoderModels:
         def look_up() -> Space:
             from mmsearch.encoders import resolve_model, space_of
 
-            cache = self._settings.cache
-            return space_of(resolve_model(name, cache), cache)
+            return space_of(resolve_model(name, self._settings.cache))
 
         return self._spaces.get(name, look_up)
 

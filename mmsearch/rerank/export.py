@@ -12,7 +12,6 @@ from mmsearch.errors import ModelError
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.source import RerankerSource
 from mmsearch.runtime.export_folder import renamed_into
-from mmsearch.runtime.known_digest import known_digest
 from mmsearch.runtime.quiet import import_openvino
 
 EXPORTER_VERSION = 1
@@ -37,7 +36,7 @@ def exported_towers(source: RerankerSource, config: RerankerConfig, cache_dir: P
     """
     version = str(import_openvino().__version__).split("-", maxsplit=1)[0]
     folder = f"openvino-{version}-r{EXPORTER_VERSION}"
-    final = cache_dir / "rerankers" / _digest(source, config, cache_dir)[:16] / folder
+    final = cache_dir / "rerankers" / _digest(source, config)[:16] / folder
     if (final / COMPLETE_FILE).is_file():
         return final
     logger.info("preparing reranker %s for this processor, once", source.directory)
@@ -60,15 +59,11 @@ def _export(source: RerankerSource, folder: Path) -> None:
     write_towers(load_network(source), folder)
 
 
-def _digest(source: RerankerSource, config: RerankerConfig, cache_dir: Path) -> str:
+def _digest(source: RerankerSource, config: RerankerConfig) -> str:
     """Hexadecimal digest of what the export depends on."""
     hasher = blake3(json.dumps(config.to_json(), sort_keys=True).encode())
-    place = hasher.copy().update(str(source.weights).encode()).hexdigest()[:32]
-    note = cache_dir / "digests" / f"{place}.json"
     try:
-        return known_digest(
-            [source.weights], note, lambda: hasher.update_mmap(source.weights).hexdigest()
-        )
+        return hasher.update_mmap(source.weights).hexdigest()
     except OSError as exc:
         raise ModelError(
             f"weights {source.weights} cannot be read ({exc}): check the files and permissions"
