@@ -16,7 +16,7 @@ from mmsearch.vectors.ranking import nearest, selector_of
 from mmsearch.vectors.rows import Rows
 
 FEW = 1 << 14
-FEW_ONE_IN = 16
+EXACT_ONE_IN = 16
 """With so few rows allowed, or at most one in so many, a scan of just these is exact and quick."""
 
 _MOST_BREADTH = 4
@@ -98,7 +98,7 @@ class Base:
         """
         positions = self._alive if allowed is None else self._allowed(allowed)
         count = len(self.rows) if positions is None else len(positions)
-        few = count <= FEW or (allowed is not None and count * FEW_ONE_IN <= len(self.rows))
+        few = count <= FEW or (allowed is not None and count * EXACT_ONE_IN <= len(self.rows))
         if exact or few or self._listed is None or k == 0:
             return self._exact(queries, k, positions)
         looks = self._looks(self._listed, allowed, positions)
@@ -114,7 +114,7 @@ class Base:
     def _exact(
         self, queries: Embeddings, k: int, positions: NDArray[np.int64] | None
     ) -> Neighbours:
-        if positions is None or len(positions) * FEW_ONE_IN > len(self.rows):
+        if positions is None or len(positions) * EXACT_ONE_IN > len(self.rows):
             self._blocks.check_all(self.rows.index.code_size)
         else:
             self._blocks.check(positions, self.rows.index.code_size)
