@@ -213,7 +213,7 @@ def command(session: Session, asked: QueryCommand) -> None:
     _check(asked)
     question = Question.of(asked.text, asked.image, tuple(asked.plus), tuple(asked.minus))
     request = QueryRequest.of(question.text, _options(asked, question))
-    with session.library(model=asked.model, reranker=asked.reranker) as library:
+    with session.library(once=True, model=asked.model, reranker=asked.reranker) as library:
         if asked.to is Target.CAPTIONS:
             show_captions(session, asked, library.answer_captions(request))
         else:

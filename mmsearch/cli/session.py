@@ -36,14 +36,16 @@ class Session:
 
         return load_settings(**{"home": self.home, "index": self.index, **flags})
 
-    def library(self, **flags: object) -> Library:
+    def library(self, *, once: bool = False, **flags: object) -> Library:
         """The chosen index, opened lazily: nothing is read before it is used.
+
+        `once`: it will be asked one question.
 
         Raises:
             ConfigError: A setting is unknown or does not fit.
         """
         from mmsearch.engine.factory import open_library
 
-        library = open_library(self.settings(**flags))
+        library = open_library(self.settings(**flags), once=once)
         self.kept.append(library)
         return library

@@ -72,6 +72,7 @@ def open_library(
     start_pool: StartPool | None = None,
     picture_workers: int = 0,
     rerankers: Rerankers | None = None,
+    once: bool = False,
 ) -> Library:
     """The library that `settings` describe.
 
@@ -83,11 +84,12 @@ def open_library(
             wants it: none of their pictures can crash, hang or exhaust this process. 0: they are
             decoded here, without the cost of starting a process.
         rerankers: Replace the real rerankers in tests.
+        once: One question will be asked: what it needs is made ready soon rather than to be fast.
     """
     processes = Processes(start_pool or start_decode_pool, picture_workers)
     if rerankers is None:
-        rerankers = RerankerModels(settings) if models is None else NoRerankers()
-    return Library(Factory(settings, models or EncoderModels(settings), processes, rerankers))
+        rerankers = RerankerModels(settings, once=once) if models is None else NoRerankers()
+    return Library(Factory(settings, models or EncoderModels(settings), processes, rerankers, once))
 
 
 class Factory:
@@ -99,6 +101,7 @@ class Factory:
         models: Models,
         processes: Processes,
         rerankers: Rerankers,
+        once: bool,
     ) -> None:
         self.settings = settings
         self.catalogues = Catalogues(
@@ -120,6 +123,7 @@ class Factory:
                 encoders=self._encoders,
                 rerankers=self.rerankers,
                 pictures=self.pictures,
+                once=once,
             )
         )
 

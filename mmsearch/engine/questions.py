@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from mmsearch.engine.space_encoders import SpaceEncoders
     from mmsearch.engine.space_rerankers import SpaceRerankers
     from mmsearch.media.pictures import PictureReader
-    from mmsearch.protocols import DualEncoder
+    from mmsearch.protocols import DualEncoder, VectorIndex
     from mmsearch.rerank import RerankerSource
     from mmsearch.types import CaptionRecord, MediaRecord, Space
-    from mmsearch.vectors import FaissIndex
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -33,7 +32,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class QuestionParts:
-    """What questions are answered with; `pictures` gives what reads single pictures."""
+    """What questions are answered with; `pictures` gives what reads single pictures.
+
+    `once`: there will be one question, for which vectors need not be made ready to be fast.
+    """
 
     settings: Settings
     catalogues: Catalogues
@@ -41,6 +43,7 @@ class QuestionParts:
     encoders: SpaceEncoders
     rerankers: SpaceRerankers
     pictures: Callable[[], PictureReader]
+    once: bool = False
 
 
 class Questions:
@@ -123,10 +126,11 @@ class Questions:
 
         def make() -> Retriever[Row]:
             from mmsearch.engine.retrieval import Retriever, RetrieverParts
-            from mmsearch.engine.vector_files import open_vectors
+            from mmsearch.engine.vector_files import open_vectors, open_vectors_once
 
-            def load_index(catalogue: Catalogue) -> FaissIndex:
-                return open_vectors(catalogue, self._parts.settings, space, corpus.modality)
+            def load_index(catalogue: Catalogue) -> VectorIndex:
+                load = open_vectors_once if self._parts.once else open_vectors
+                return load(catalogue, self._parts.settings, space, corpus.modality)
 
             def load_encoder() -> DualEncoder:
                 return self._parts.encoders.shared(space)

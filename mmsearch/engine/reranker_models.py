@@ -48,8 +48,10 @@ class NoRerankers:
 class RerankerModels:
     """The rerankers of `mmsearch.rerank`, each looked up once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, once: bool = False) -> None:
+        """Take where they run, and whether they are asked `once` only."""
         self._settings = settings
+        self._once = once
         self._sources: Once[str, RerankerSource | None] = Once()
 
     def for_space(self, space: Space) -> RerankerSource | None:
@@ -75,6 +77,7 @@ class RerankerModels:
             cache_dir=self._settings.cache,
             device=self._settings.device,
             precision=self._settings.precision,
+            parallel=1 if self._once else None,
         )
         return load_cross_encoder(source, options)
 

@@ -17,7 +17,7 @@ from mmsearch.types import Modality, Space
 if TYPE_CHECKING:
     from mmsearch.catalogue import Catalogue
     from mmsearch.config import Settings
-    from mmsearch.protocols import EmbeddingSource
+    from mmsearch.protocols import EmbeddingSource, VectorIndex
     from mmsearch.vectors import FaissIndex
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,18 @@ def open_vectors(
     if settings.device == "cuda":  # copying to it takes seconds: not unasked
         index.use_gpu()
     return index
+
+
+def open_vectors_once(
+    catalogue: Catalogue, settings: Settings, space: Space, modality: Modality
+) -> VectorIndex:
+    """The same for one question only: a small file is scanned as it is, without FAISS."""
+    from mmsearch.vectors import vector_path
+    from mmsearch.vectors.file_scan import FileScan
+
+    path = vector_path(settings.index_dir, space, modality)
+    found = FileScan.open(path, catalogue.source(space, modality))
+    return open_vectors(catalogue, settings, space, modality) if found is None else found
 
 
 def rebuild_vectors(catalogue: Catalogue, path: Path, space: Space, modality: Modality) -> None:

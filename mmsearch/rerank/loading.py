@@ -19,13 +19,15 @@ class CrossEncoderOptions:
     """Where and how a cross encoder runs.
 
     `cache_dir` keeps exports. Device 'auto' takes a GPU where there is one; precision 'auto'
-    takes half precision where the hardware has it. `threads` None = all cores.
+    takes half precision where the hardware has it. `threads` None = all cores. `parallel` passes
+    run at a time on the CPU, None = as many as are fastest: each has to be made ready.
     """
 
     cache_dir: Path
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int | None = None
+    parallel: int | None = None
 
 
 def load_cross_encoder(source: RerankerSource, options: CrossEncoderOptions) -> CrossEncoder:
@@ -48,7 +50,9 @@ def load_cross_encoder(source: RerankerSource, options: CrossEncoderOptions) -> 
     from mmsearch.runtime.compiled import CompileOptions
 
     folder = exported_towers(source, config, options.cache_dir)
-    towers = OpenVinoTowers(folder, CompileOptions(options.precision, options.threads))
+    towers = OpenVinoTowers(
+        folder, CompileOptions(options.precision, options.threads), options.parallel
+    )
     return TowerCrossEncoder(source, config, tokenizer, towers, towers.sizes)
 
 

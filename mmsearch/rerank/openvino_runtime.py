@@ -30,9 +30,10 @@ _MOST_PASSES_AT_ONCE = 8
 class OpenVinoTowers:
     """`Towers` compiled for this processor. Thread-safe."""
 
-    def __init__(self, folder: Path, options: CompileOptions) -> None:
+    def __init__(self, folder: Path, options: CompileOptions, parallel: int | None = None) -> None:
+        """Take the exported towers and how many passes run at a time, None = as is fastest."""
         # One thread a pass beats all threads on one: small layers do not split well.
-        at_once = min(options.threads or available_cores(), _MOST_PASSES_AT_ONCE)
+        at_once = parallel or min(options.threads or available_cores(), _MOST_PASSES_AT_ONCE)
         many = replace(options, parallel=at_once)
         size = PassSize(_PICTURES_A_PASS, at_once)
         self.sizes = RunSizes(texts=_TEXTS_A_PASS, pictures=size, pairs=size)

@@ -22,7 +22,8 @@ from mmsearch.vectors.base import Base
 from mmsearch.vectors.files import Content, identity, load, save
 from mmsearch.vectors.growing import give_lists, lacks_lists
 from mmsearch.vectors.manifest import covered_generation
-from mmsearch.vectors.ranking import checked_queries, joined, nearest
+from mmsearch.vectors.order import checked_queries, joined
+from mmsearch.vectors.ranking import nearest
 from mmsearch.vectors.recent import are_many, drop_stale_recent, load_recent, save_recent
 from mmsearch.vectors.recipes import recipe_for
 from mmsearch.vectors.rows import Rows

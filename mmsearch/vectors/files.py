@@ -41,8 +41,8 @@ from mmsearch.vectors.layout import Layout, layout_of
 from mmsearch.vectors.lists import Lists
 from mmsearch.vectors.manifest import FORMAT_VERSION, MAGIC, Manifest, fingerprint, read_manifest
 from mmsearch.vectors.mapped import require_readable
-from mmsearch.vectors.recipes import Recipe, make_index, recipe_named
-from mmsearch.vectors.rows import Rows
+from mmsearch.vectors.recipes import Recipe, recipe_named
+from mmsearch.vectors.rows import Rows, make_index
 
 CHECKED_AT_ONCE = 1 << 27
 """Bytes of codes that are checked when a file is opened: 134 MB, 30 ms of one core."""

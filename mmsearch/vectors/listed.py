@@ -10,7 +10,8 @@ from mmsearch.vectors.blocks import Blocks
 from mmsearch.vectors.lists import Lists
 from mmsearch.vectors.looks import TIERS, Look
 from mmsearch.vectors.mapped import Visits
-from mmsearch.vectors.ranking import in_order, threads_for
+from mmsearch.vectors.order import in_order
+from mmsearch.vectors.ranking import threads_for
 from mmsearch.vectors.rows import Rows
 
 OFTEN = 64

@@ -22,9 +22,7 @@ from numpy.typing import NDArray
 
 from mmsearch.runtime.products import MOST_IN_A_PRODUCT
 from mmsearch.types import Embeddings, Scores
-
-TOLERANCE = 1e-4
-"""Two ways to add up a product of unit vectors differ by less, up to d of a few thousand."""
+from mmsearch.vectors.order import TOLERANCE
 
 _FIRST_STRETCH = 1024
 _STRETCH = 8192

@@ -12,8 +12,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsearch.errors import VectorIndexError
 from mmsearch.types import Embeddings, Neighbours
+from mmsearch.vectors.order import in_order, joined
 from mmsearch.vectors.products import candidates
 from mmsearch.vectors.rows import Rows
 
@@ -39,21 +39,6 @@ BYTES_A_THREAD = 1 << 24
 
 SPARE = 8
 """Rows fetched beyond k, so that a tie at the border is usually seen whole at once."""
-
-
-def checked_queries(queries: Embeddings, dim: int, k: int) -> Embeddings:
-    """The queries `(q, dim)`, contiguous.
-
-    Raises:
-        VectorIndexError: Their shape does not fit, or they are not finite.
-    """
-    if queries.ndim != 2 or queries.shape[1] != dim or k < 0:
-        raise VectorIndexError(
-            f"queries of shape {queries.shape}, k {k}: need (q, {dim}) and k ≥ 0"
-        )
-    if not np.isfinite(queries).all():
-        raise VectorIndexError("a query embedding is not finite: the model is broken")
-    return np.ascontiguousarray(queries, dtype=np.float32)
 
 
 def nearest(
@@ -180,28 +165,6 @@ def _search_stretch(rows: Rows, stretch: _Stretch, queries: Embeddings, depth: i
     empty = positions < 0
     scores[empty] = -np.inf
     return in_order(np.where(empty, -1, rows.ids[positions + stretch.first]), scores)
-
-
-def in_order(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> Neighbours:
-    """Ids and scores `(q, k)` by falling score, then rising id."""
-    if (scores[:, :-1] > scores[:, 1:]).all():
-        return Neighbours(ids, scores)
-    order = np.lexsort((ids, -scores), axis=-1)
-    return Neighbours(
-        np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
-    )
-
-
-def joined(parts: Sequence[Neighbours], k: int) -> Neighbours:
-    """The `k` nearest of what was found in several parts."""
-    if len(parts) == 1:
-        return parts[0]
-    ids = np.concatenate([part.ids for part in parts], axis=1)
-    scores = np.concatenate([part.scores for part in parts], axis=1)
-    # Empty slots come last, as nothing scores less.
-    found = in_order(ids, scores)
-    exact = all(part.exact for part in parts)
-    return Neighbours(found.ids[:, :k], found.scores[:, :k], exact)
 
 
 def selector_of(count: int, positions: NDArray[np.int64]) -> faiss.IDSelector:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import faiss
-
 from mmsearch.errors import VectorIndexError
 
 
@@ -75,15 +73,3 @@ def recipe_named(name: str) -> Recipe:
         if recipe.name == name:
             return recipe
     raise VectorIndexError(f"index recipe {name} is unknown to this version: rebuild the index")
-
-
-def make_index(recipe: Recipe, dim: int) -> faiss.IndexFlatCodes:
-    """An empty inner-product index of codes for embeddings of dimension `dim`.
-
-    Raises:
-        VectorIndexError: The recipe does not give an index that keeps its promises.
-    """
-    index = faiss.index_factory(dim, recipe.factory, faiss.METRIC_INNER_PRODUCT)
-    if not isinstance(index, faiss.IndexFlatCodes) or not index.is_trained:
-        raise VectorIndexError(f"index recipe {recipe.name} keeps no codes by row: change it")
-    return index

@@ -6,8 +6,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsearch.errors import VectorIndexError
 from mmsearch.types import Embeddings, Ids
-from mmsearch.vectors.recipes import Recipe, make_index
+from mmsearch.vectors.recipes import Recipe
 
 
 class Rows:
@@ -133,3 +134,15 @@ class Rows:
         self._order_known = False
         self._floats = None
         self._views.clear()
+
+
+def make_index(recipe: Recipe, dim: int) -> faiss.IndexFlatCodes:
+    """An empty inner-product index of codes for embeddings of dimension `dim`.
+
+    Raises:
+        VectorIndexError: The recipe does not give an index that keeps its promises.
+    """
+    index = faiss.index_factory(dim, recipe.factory, faiss.METRIC_INNER_PRODUCT)
+    if not isinstance(index, faiss.IndexFlatCodes) or not index.is_trained:
+        raise VectorIndexError(f"index recipe {recipe.name} keeps no codes by row: change it")
+    return index

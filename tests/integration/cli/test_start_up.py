@@ -37,7 +37,8 @@ def test_a_commands_help_imports_nothing_heavy(name: str, tmp_path: Path) -> Non
     assert Mmsearch(tmp_path).imported(name, "--help") <= allowed
 
 
-def test_a_query_imports_neither_torch_nor_open_clip(shared_world: World) -> None:
+def test_a_query_imports_openvino_alone_of_what_is_large(shared_world: World) -> None:
+    """A small index is scanned as it lies on the disk: FAISS would take longer to import."""
     imported = shared_world.mmsearch.imported("query", "a red picture", "--json")
-    assert {"faiss", "openvino"} <= imported
-    assert not {"torch", "open_clip", "rich"} & imported
+    assert "openvino" in imported
+    assert not {"torch", "open_clip", "rich", "faiss"} & imported

@@ -65,13 +65,18 @@ def compare(found: Scores, expected: Scores, precision: Precision) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("kind", ["lxmert", "vilbert"])
+@pytest.mark.parametrize(("kind", "parallel"), [("lxmert", None), ("lxmert", 1), ("vilbert", None)])
 def test_openvino_agrees_with_torch(
-    kind: str, precision: Precision, cache: Path, request: pytest.FixtureRequest
+    kind: str,
+    parallel: int | None,
+    precision: Precision,
+    cache: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """The CPU runtime gives torch's logits for both arrangements."""
+    """The CPU runtime gives torch's logits for both arrangements, however many passes at once."""
     source: RerankerSource = request.getfixturevalue(kind)
-    found = scores(load_cross_encoder(source, CrossEncoderOptions(cache, "cpu", precision)))
+    options = CrossEncoderOptions(cache, "cpu", precision, parallel=parallel)
+    found = scores(load_cross_encoder(source, options))
     compare(found, scores(load_plain_cross_encoder(source)), precision)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmsearch.vectors import FaissIndex, ReferenceIndex
+from mmsearch.vectors.file_scan import FileScan
 from mmsearch.vectors.ranking import nearest_by_products, nearest_by_scan
 from mmsearch.vectors.recipes import recipe_for
 from mmsearch.vectors.rows import Rows
@@ -61,6 +62,13 @@ def test_faiss_answers_as_brute_force(history, asked, k, allowed):
         truth = reference.search(DIRECTIONS[asked], k, only)
         np.testing.assert_array_equal(found.ids, truth.ids)
         np.testing.assert_array_equal(found.scores, truth.scores)
+        index.save(replace=True)
+        scan = FileScan.open(path, source)
+        if scan is not None:  # an index that never held anything is not written
+            scanned = scan.search(DIRECTIONS[asked], k, only)
+            np.testing.assert_array_equal(scanned.ids, truth.ids)
+            np.testing.assert_array_equal(scanned.scores, truth.scores)
+        assert scan is not None or source.generation == 0 or not path.exists()
 
 
 @settings(max_examples=100, deadline=None)

@@ -53,6 +53,25 @@ def test_other_preprocessing_is_another_space(tiny_source: ModelSource, copy: Mo
     assert space_of(copy).digest != space_of(tiny_source).digest
 
 
+def test_a_model_is_hashed_again_only_when_a_file_has_changed(
+    copy: ModelSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmsearch.encoders.digest._SETTLED_NS", 0)
+    first = space_of(copy)
+    assert space_of(copy) is first
+    weights = copy.weights.read_bytes()
+    copy.weights.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    changed = space_of(copy)
+    assert changed.digest != first.digest
+    copy.weights.write_bytes(weights)
+    assert space_of(copy) == first
+
+
+def test_a_model_that_changed_just_now_is_hashed_each_time(copy: ModelSource) -> None:
+    """It may change again before the clock of the file system moves on."""
+    assert space_of(copy) is not space_of(copy)
+
+
 def test_unreadable_weights_are_one_line(copy: ModelSource) -> None:
     """A file that went away is an error of ours."""
     copy.weights.unlink()

@@ -16,7 +16,8 @@ from mmsearch.errors import VectorIndexError
 from mmsearch.types import Modality
 from mmsearch.vectors import FaissIndex, ReferenceIndex, vector_path
 from mmsearch.vectors.files import read_manifest
-from mmsearch.vectors.recipes import RECIPES, Recipe, make_index, recipe_for, recipe_named
+from mmsearch.vectors.recipes import RECIPES, Recipe, recipe_for, recipe_named
+from mmsearch.vectors.rows import make_index
 from tests.catalogue_rows import make_space
 from tests.unit.vectors.numbered import DIM, source_of
 from tests.vector_sources import ListSource, unit_rows
