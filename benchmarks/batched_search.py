@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.in_turn import in_turn
 from benchmarks.record import Row, record
 from mmsearch.types import Embeddings
 from mmsearch.vectors.ranking import nearest_by_products, nearest_by_scan
@@ -31,11 +31,13 @@ def main() -> None:
     measured: list[Row] = []
     for n_queries in QUERIES:
         queries = unit_rows(n_queries, SEED + 1)
-        scan, products = in_turn(
+        taken = in_turn(
             runs,
             lambda queries=queries: nearest_by_scan(rows, queries, K, None),
             lambda queries=queries: nearest_by_products(rows, queries, K, None),
+            clock=time.process_time,
         )
+        scan, products = map(statistics.median, taken)
         name = f"{n_queries} at once"
         measured += [
             Row(f"{name}, scan", 1000 * scan / n_queries, "ms of a processor a query, median"),
@@ -44,18 +46,6 @@ def main() -> None:
         ]
     parameters: dict[str, object] = {"n": count, "d": DIM, "k": K, "runs": runs, "seed": SEED}
     record("batched_search", str(__doc__), parameters, measured)
-
-
-def in_turn(runs: int, *ways: Callable[[], object]) -> list[float]:
-    """Median processor seconds of each way, measured in turn after one run that is not counted."""
-    seconds: list[list[float]] = [[] for _ in ways]
-    for run in range(runs + 1):
-        for way, taken in zip(ways, seconds, strict=True):
-            before = time.process_time()
-            way()
-            if run:
-                taken.append(time.process_time() - before)
-    return [statistics.median(taken) for taken in seconds]
 
 
 def unit_rows(count: int, seed: int) -> Embeddings:

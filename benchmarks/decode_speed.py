@@ -6,13 +6,13 @@ import argparse
 import io
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.in_turn import in_turn
 from benchmarks.large_photos import LARGE, large_photos
 from benchmarks.plot import bar_plot
 from benchmarks.record import Row, record
@@ -56,30 +56,19 @@ def smaller(data: bytes, pixels: int) -> bytes:
     return out.getvalue()
 
 
-def processor_ms(runs: int, *ways: Callable[[], object]) -> list[list[float]]:
-    """Milliseconds of a processor of each way, run after run in turn, the first not counted."""
-    taken: list[list[float]] = [[] for _ in ways]
-    for run in range(runs + 1):
-        for way, times in zip(ways, taken, strict=True):
-            before = time.thread_time()
-            way()
-            if run:
-                times.append(1000 * (time.thread_time() - before))
-    return taken
-
-
 def compare(data: bytes, spec: InputSpec, runs: int) -> tuple[float, float, float, float]:
     """Median ms of our way and of Pillow's, and the median ratios of ours and of draft alone."""
     limits = DecodeLimits()
-    ours, plain, draft = processor_ms(
+    ours, plain, draft = in_turn(
         runs,
         lambda: decode(data, spec, limits),
         lambda: plainly(data, spec),
         lambda: draft_alone(data, spec),
+        clock=time.thread_time,
     )
     ratio = statistics.median(b / a for a, b in zip(ours, plain, strict=True))
     bound = statistics.median(b / a for a, b in zip(draft, plain, strict=True))
-    return statistics.median(ours), statistics.median(plain), ratio, bound
+    return 1000 * statistics.median(ours), 1000 * statistics.median(plain), ratio, bound
 
 
 def smallest_cosine(files: list[bytes]) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.captioned import DATA, Captioned, read_split
+from benchmarks.in_turn import in_turn
 from benchmarks.onnx_tower import OnnxTower, normalised_pictures, write_onnx
 from benchmarks.photos import source_photos
 from benchmarks.plot import bar_plot
@@ -84,19 +84,6 @@ class Ways:
         return np.concatenate([self._onnx.encode(ready[at : at + ONNX_BATCH]) for at in starts])
 
 
-def seconds_in_turn(ways: Ways, images: ImageTensor, runs: int) -> dict[str, list[float]]:
-    """Seconds of each way, run after run in turn, the first not counted."""
-    every = ways.on(images)
-    seconds: dict[str, list[float]] = {name: [] for name in every}
-    for run in range(runs + 1):
-        for name, encode in every.items():
-            started = time.perf_counter()
-            encode()
-            if run:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
 def recall(ways: Ways, pictures: list[Captioned]) -> dict[str, float]:
     """R@1 (mean of both directions, percent) with our embeddings and with onnxruntime's."""
     limits, spec = DecodeLimits(), ways.ours.space.input
@@ -118,7 +105,9 @@ def measure(label: str, ways: Ways, options: argparse.Namespace, bar: float) -> 
     """Rates, ratios and agreement of one tower."""
     images = crops(32 if options.quick else 256, ways.ours.space.input)
     ways.learn(images[: max(PASS_SIZES) * available_cores()])
-    seconds = seconds_in_turn(ways, images, 3 if options.quick else 9)
+    every = ways.on(images)
+    taken_by_each = in_turn(3 if options.quick else 9, *every.values())
+    seconds = dict(zip(every, taken_by_each, strict=True))
     rows = [
         Row(f"{label}, {name}", len(images) / statistics.median(taken), "images/s, median")
         for name, taken in seconds.items()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.in_turn import in_turn
 from benchmarks.record import Row, record
 from mmsearch.types import Embeddings
 from mmsearch.vectors.ranking import nearest_by_scan
@@ -48,18 +47,6 @@ def read_all(codes: NDArray[np.uint8], threads: ThreadPoolExecutor, n_threads: i
     list(threads.map(np.add.reduce, np.array_split(words, n_threads)))
 
 
-def seconds(runs: int, *ways: Callable[[], object]) -> list[list[float]]:
-    """What each way took, run after run in turn; the first is not counted."""
-    taken: list[list[float]] = [[] for _ in ways]
-    for run in range(runs + 1):
-        for way, times in zip(ways, taken, strict=True):
-            started = time.perf_counter()
-            way()
-            if run:
-                times.append(time.perf_counter() - started)
-    return taken
-
-
 def main() -> None:
     """Scan and read in turn, with one thread and with all."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -74,7 +61,7 @@ def main() -> None:
     with ThreadPoolExecutor(cores) as threads:
         for n_threads in sorted({1, cores}):
             faiss.omp_set_num_threads(n_threads)
-            scan, read = seconds(
+            scan, read = in_turn(
                 runs,
                 lambda: nearest_by_scan(rows, query, K, None),
                 lambda n=n_threads: read_all(codes, threads, n),  # type: ignore[misc]

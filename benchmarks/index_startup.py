@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.real_vectors import gallery
+from benchmarks.real_vectors import build_index, gallery
 from benchmarks.record import Row, record
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex
@@ -44,9 +44,7 @@ def main() -> None:
         work = options.work or Path(temporary)
         source, captions = gallery(work, count, options.dim, quick=options.quick)
         file = Path(temporary) / "index.faiss"
-        index = FaissIndex(file, options.dim)
-        index.catch_up(source)
-        index.save(train=True)
+        build_index(source, file)
         with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
             taken = [pool.apply(start, (file, captions[at : at + 1])) for at in range(starts + 1)]
     opened, answered = np.array(taken[1:]).T

@@ -20,6 +20,7 @@ from mmsearch.catalogue import Catalogue
 from mmsearch.encoders import EncoderOptions, load_dual_encoder
 from mmsearch.protocols import EmbeddingChanges
 from mmsearch.types import Embeddings, Modality
+from mmsearch.vectors import FaissIndex
 
 JITTER = 0.25
 _CHUNK = 1 << 16
@@ -95,6 +96,13 @@ def _real(work: Path, *, quick: bool) -> tuple[Embeddings, Embeddings]:
         np.savez(path, pictures=np.concatenate(pictures), captions=np.concatenate(parts))
     with np.load(path) as kept:
         return kept["pictures"], kept["captions"]
+
+
+def build_index(source: Gallery, path: Path) -> None:
+    """The vector file of a gallery, as the first `mmsearch index` of a large folder leaves it."""
+    index = FaissIndex(path, source.dim)
+    index.catch_up(source)
+    index.save(train=True)
 
 
 def nearest_ids(source: Gallery, queries: Embeddings, k: int) -> NDArray[np.int64]:

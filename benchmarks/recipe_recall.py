@@ -15,7 +15,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from benchmarks.real_vectors import Gallery, ann_recall, gallery, nearest_ids
+from benchmarks.real_vectors import Gallery, ann_recall, build_index, gallery, nearest_ids
 from benchmarks.record import Row, record
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex
@@ -38,9 +38,7 @@ def sizes(*, quick: bool) -> list[int]:
 def measured(source: Gallery, queries: Embeddings, file: Path) -> list[Row]:
     """Recall, time and bytes of an index of `source`."""
     truth = nearest_ids(source, queries, K)
-    index = FaissIndex(file, source.dim)
-    index.catch_up(source)
-    index.save(train=True)
+    build_index(source, file)
     index = FaissIndex.open(file, source.dim)
     faiss.omp_set_num_threads(1)
     ids, taken = [], []

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_vectors import Gallery, ann_recall, gallery, nearest_ids
+from benchmarks.real_vectors import Gallery, ann_recall, build_index, gallery, nearest_ids
 from benchmarks.record import Row, record
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex
@@ -41,9 +41,7 @@ def build(file: Path, rows: Path) -> tuple[float, float]:
     """Seconds until the index is written, and the most GB the process had."""
     source = Gallery(np.load(rows, mmap_mode="r"))
     started = time.perf_counter()
-    index = FaissIndex(file, source.dim)
-    index.catch_up(source)
-    index.save(train=True)
+    build_index(source, file)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return time.perf_counter() - started, peak * 1024 / 1e9
 

@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_vectors import Gallery
+from benchmarks.real_vectors import Gallery, build_index
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex
 
@@ -28,13 +28,6 @@ class Contender:
 
     build: Callable[[Gallery, Path], None]
     open: Callable[[Path, Gallery], Settings]
-
-
-def build_ours(source: Gallery, path: Path) -> None:
-    """As the first `mmsearch index` of a large folder does at its end."""
-    index = FaissIndex(path, source.dim)
-    index.catch_up(source)
-    index.save(train=True)
 
 
 def open_ours(path: Path, source: Gallery) -> Settings:
@@ -143,7 +136,7 @@ def open_numpy(path: Path, source: Gallery) -> Settings:  # noqa: ARG001 - of on
 
 
 CONTENDERS = {
-    "mmsearch": Contender(build_ours, open_ours),
+    "mmsearch": Contender(build_index, open_ours),
     "hnswlib": Contender(build_hnswlib, open_hnswlib),
     "usearch": Contender(build_usearch, open_usearch),
     "FAISS HNSW32": Contender(build_faiss_hnsw, open_faiss_hnsw),

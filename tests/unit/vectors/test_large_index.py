@@ -1,4 +1,4 @@
-"""A large index, forced at small sizes: lists, changes beside the file, merging, damage."""
+"""A large index, forced at small sizes: lists, changes beside the file, merging."""
 
 from __future__ import annotations
 
@@ -8,62 +8,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsearch.errors import VectorIndexError
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex, ReferenceIndex, compare
-from mmsearch.vectors.manifest import covered_generation, read_manifest, read_recent, recent_path
-from mmsearch.vectors.recipes import ListsRecipe, Recipe
-from tests.vector_sources import ListSource, unit_rows
-
-DIM = 32
-COUNT = 3000
-RECIPES = (
-    Recipe("exact", "SQfp16", 0),
-    Recipe("some-lists", "SQfp16", 1000, ListsRecipe(16, n_probed=6)),
-    Recipe("more-lists", "SQfp16", 6000, ListsRecipe(32, n_probed=8)),
+from mmsearch.vectors.manifest import (
+    Manifest,
+    covered_generation,
+    read_manifest,
+    read_recent,
+    recent_path,
 )
+from tests.unit.vectors.large import (
+    COUNT,
+    DIM,
+    built,
+    clustered,
+    lower_thresholds,
+    recall,
+    source_of,
+)
+from tests.vector_sources import ListSource
 
 
 @pytest.fixture(autouse=True)
 def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmsearch.vectors.recipes.RECIPES", RECIPES)
-    monkeypatch.setattr("mmsearch.vectors.faiss_index.SMALL", 100)
-    monkeypatch.setattr("mmsearch.vectors.base.FEW", 50)
-    monkeypatch.setattr("mmsearch.vectors.files.CHECKED_AT_ONCE", 0)
-    # Of a large file the sampled blocks show little: here only the head and the end.
-    monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLES", 2)
-    monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLE_BYTES", 256)
-
-
-def clustered(count: int, seed: int, around: int = 1) -> Embeddings:
-    """Embeddings around 20 centres, as pictures of a few subjects are."""
-    rng = np.random.default_rng(seed)
-    centres = unit_rows(20, DIM, around)
-    rows = centres[rng.integers(20, size=count)] + 0.12 * rng.standard_normal((count, DIM))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-def source_of(count: int = COUNT) -> ListSource:
-    source = ListSource(DIM)
-    source.put(list(range(1, count + 1)), clustered(count, 0))
-    return source
-
-
-def built(path: Path, source: ListSource) -> FaissIndex:
-    index = FaissIndex.open(path, DIM)
-    index.catch_up(source)
-    assert index.save(train=True)
-    return index
-
-
-def recall(index: FaissIndex, source: ListSource, k: int = 10, allowed=None) -> float:
-    """`ann_recall@k` of 50 questions against brute force."""
-    queries = clustered(50, 5)
-    reference = ReferenceIndex(DIM)
-    reference.catch_up(source)
-    found, truth = (one.search(queries, k, allowed) for one in (index, reference))
-    hits = [np.intersect1d(a, b).size for a, b in zip(found.ids, truth.ids, strict=True)]
-    return float(np.mean(hits)) / k
+    lower_thresholds(monkeypatch)
 
 
 def assert_exact(index: FaissIndex, source: ListSource, k: int, allowed=None) -> None:
@@ -186,138 +154,35 @@ def test_optimizing_puts_changes_into_the_file_and_others_notice(tmp_path):
     assert len(serving.search(clustered(1, 5), 10).ids) == 1  # it still searches the old one
 
 
-def test_many_changes_make_a_new_file(tmp_path):
-    path, source = tmp_path / "x.faiss", source_of()
+def grown(path: Path, embeddings: Embeddings) -> tuple[FaissIndex, ListSource, Manifest]:
+    """A saved large index that gets so many more embeddings and is saved again."""
+    source = source_of()
     built(path, source)
-    source.put(list(range(5001, 5301)), clustered(300, 9))
+    source.put(list(range(10_001, 10_001 + len(embeddings))), embeddings)
     index = FaissIndex.open(path, DIM)
     index.catch_up(source)
     assert index.save(train=True)
-    assert not recent_path(path).exists()
     manifest = read_manifest(path)
     assert manifest is not None
+    return index, source, manifest
+
+
+def test_many_changes_make_a_new_file(tmp_path):
+    path = tmp_path / "x.faiss"
+    index, source, manifest = grown(path, clustered(300, 9))
+    assert not recent_path(path).exists()
     assert (manifest.count, manifest.trained_on) == (COUNT + 300, COUNT)
     assert recall(index, source) >= 0.95
 
 
 def test_lists_are_trained_again_when_the_gallery_becomes_another(tmp_path, caplog):
-    path, source = tmp_path / "x.faiss", source_of()
-    built(path, source)
-    source.put(list(range(10_001, 12_501)), clustered(2500, 3, around=77))
-    index = FaissIndex.open(path, DIM)
-    index.catch_up(source)
     with caplog.at_level(logging.INFO):
-        assert index.save(train=True)
+        _, _, manifest = grown(tmp_path / "x.faiss", clustered(2500, 3, around=77))
     assert "from the centres" in caplog.text
-    manifest = read_manifest(path)
-    assert manifest is not None
     assert (manifest.recipe, manifest.trained_on) == ("some-lists", COUNT + 2500)
 
 
 def test_a_larger_gallery_gets_more_lists(tmp_path):
-    path, source = tmp_path / "x.faiss", source_of()
-    built(path, source)
-    source.put(list(range(10_001, 14_001)), clustered(4000, 3))
-    index = FaissIndex.open(path, DIM)
-    index.catch_up(source)
-    assert index.save(train=True)
-    manifest = read_manifest(path)
-    assert manifest is not None
+    index, source, manifest = grown(tmp_path / "x.faiss", clustered(4000, 3))
     assert (manifest.recipe, manifest.trained_on) == ("more-lists", COUNT + 4000)
     assert recall(index, source) >= 0.95
-
-
-def test_changes_in_which_a_bit_flipped_are_replayed_instead(tmp_path):
-    path, source = tmp_path / "x.faiss", source_of()
-    built(path, source)
-    old_generation = source.generation
-    new = clustered(1, 9)
-    source.put([5001], new)
-    index = FaissIndex.open(path, DIM)
-    index.catch_up(source)
-    index.save()
-    sound = recent_path(path).read_bytes()
-    code = new.astype(np.float16).tobytes()
-    for at in (len(sound) // 3, sound.index(code) + 1):
-        data = bytearray(sound)
-        data[at] ^= 64
-        recent_path(path).unlink()
-        recent_path(path).write_bytes(data)
-        again = FaissIndex.open(path, DIM)
-        assert again.generation == old_generation
-        assert again.catch_up(source) == 1
-        assert again.search(new, 1).scores[0, 0] == pytest.approx(1, abs=2e-3)
-
-
-def test_a_flipped_bit_is_never_searched_whichever_block_it_is_in(tmp_path, caplog):
-    path, source = tmp_path / "x.faiss", source_of()
-    built(path, source)
-    sound = path.read_bytes()
-    queries = clustered(3, 5)
-    truth = FaissIndex.open(path, DIM).search(queries, 10, exact=True)
-    rng = np.random.default_rng(3)
-    for at in rng.integers(len(sound), size=40).tolist():
-        data = bytearray(sound)
-        data[at] ^= 1 << int(rng.integers(8))
-        path.unlink()
-        path.write_bytes(data)
-        index = FaissIndex.open(path, DIM)
-        index.catch_up(source)
-        try:
-            found = index.search(queries, 10, exact=True)
-        except VectorIndexError:
-            assert index.catch_up(source) == COUNT
-            found = index.search(queries, 10, exact=True)
-        np.testing.assert_array_equal(found.ids, truth.ids)
-        np.testing.assert_array_equal(found.scores, truth.scores)
-
-
-def test_lists_never_lead_into_a_damaged_block(tmp_path):
-    path, source = tmp_path / "x.faiss", source_of()
-    built(path, source)
-    data = bytearray(path.read_bytes())
-    at = 400 + 64 * 1500  # a code in the middle
-    data[at : at + 64] = bytes(64)
-    path.unlink()
-    path.write_bytes(data)
-    index = FaissIndex.open(path, DIM)
-    index.catch_up(source)
-    with pytest.raises(VectorIndexError, match="does not fit its checksum"):
-        index.search(clustered(200, 5), 10)
-    assert not index.verify()
-    assert index.catch_up(source) == COUNT
-    assert recall(index, source) == pytest.approx(1, abs=0.01)
-
-
-def test_a_process_that_asks_often_has_all_blocks_checked_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmsearch.vectors.blocks.BLOCK_BYTES", 256)
-    monkeypatch.setattr("mmsearch.vectors.listed.OFTEN", 2)
-    path, source = tmp_path / "x.faiss", source_of()
-    built(path, source)
-    index = FaissIndex.open(path, DIM)
-    assert index._base is not None
-    blocks = index._base._blocks
-    index.search(clustered(1, 5), 1)
-    assert not blocks._known.all()
-    index.search(clustered(1, 5), 1)
-    assert blocks._sweeping is not None
-    blocks._sweeping.join(10)
-    assert blocks._known.all()
-
-
-def test_damage_found_beside_searches_is_told_by_the_search_that_comes_to_it(tmp_path):
-    path, source = tmp_path / "x.faiss", source_of()
-    index = built(path, source)
-    code = clustered(COUNT, 0)[1500].astype(np.float16).tobytes()
-    data = bytearray(path.read_bytes())
-    data[data.index(code)] ^= 1
-    path.unlink()
-    path.write_bytes(data)
-    index = FaissIndex.open(path, DIM)
-    assert index._base is not None
-    blocks = index._base._blocks
-    blocks.check_all_beside(index._base.rows.index.code_size)
-    assert blocks._sweeping is not None
-    blocks._sweeping.join(10)
-    with pytest.raises(VectorIndexError, match="does not fit its checksum"):
-        index.search(clustered(COUNT, 0)[1500:1501], 10)
