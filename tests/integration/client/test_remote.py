@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,52 +12,21 @@ import pytest
 import mmsearch
 from mmsearch.client import RemoteLibrary
 from mmsearch.engine.library import Library
-from mmsearch.engine.upkeep import optimizing
-from mmsearch.engine.upkeep.findings import SilentUpkeep
 from mmsearch.errors import (
     CatalogueError,
     ConfigError,
     MediaError,
     QueryError,
     RemoteError,
-    VectorIndexError,
 )
-from mmsearch.types import HeldBack, Orientation
-from tests.fakes import FakeModels, WarningListener
-from tests.integration.server.conftest import Gallery, make_gallery
-from tests.live_server import LiveServer, live_server
+from mmsearch.types import Orientation
+from tests.fakes import FakeModels
+from tests.integration.client.conftest import ODD_NAME
+from tests.integration.server.conftest import Gallery
+from tests.live_server import live_server
 from tests.photos import bad_photo, fake_library, media_id, photo
 
-ODD_NAME = b"caf\xe9.png"
 TOKEN = "a token"  # noqa: S105 - of a test
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
-    """The gallery, with a name that is not UTF-8 and a file that failed."""
-    gallery = make_gallery(tmp_path_factory.mktemp("gallery"))
-    photo(Path(os.fsdecode(os.fsencode(gallery.photos) + b"/" + ODD_NAME)), "red", 98)
-    with gallery.open_library() as library:
-        library.index(gallery.photos)
-    return gallery
-
-
-@pytest.fixture(scope="module")
-def local(gallery: Gallery) -> Iterator[Library]:
-    with gallery.open_library() as library:
-        yield library
-
-
-@pytest.fixture(scope="module")
-def server(gallery: Gallery, local: Library) -> Iterator[LiveServer]:
-    with live_server(local, gallery.open_library, gallery.folder) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
-def remote(server: LiveServer) -> Iterator[RemoteLibrary]:
-    with mmsearch.connect(server.url) as library:
-        yield library
 
 
 QUESTIONS: tuple[tuple[str | None, mmsearch.QueryOptions], ...] = (
@@ -167,58 +135,6 @@ def test_pictures_come_as_bytes(local: Library, remote: RemoteLibrary, gallery: 
         remote.thumbnail(number, 100)
 
 
-def test_indexing_is_followed_to_its_end(
-    local: Library, remote: RemoteLibrary, gallery: Gallery
-) -> None:
-    photo(gallery.photos / "later.png", "cyan", 57)
-    (gallery.photos / "notes.txt").write_text("no picture", "utf-8")
-    watcher = WarningListener()
-    summary = remote.index([gallery.photos, gallery.photos / "notes.txt"], watcher)
-    assert (summary.added, summary.interrupted) == (1, False)
-    assert any("notes.txt" in message for message in watcher.messages)
-    assert remote.index().unchanged == local.status().n_files
-    assert remote.remove(gallery.photos / "later.png") == 1
-    (gallery.photos / "later.png").unlink()
-
-
-def test_the_server_keeps_what_is_gone_unless_told_and_rechecks_on_demand(
-    remote: RemoteLibrary, gallery: Gallery
-) -> None:
-    folder = gallery.photos / "many"
-    paths = [photo(folder / f"{number}.png", "green", 300 + number) for number in range(12)]
-    assert remote.index(folder).added == 12
-    for path in paths[:-1]:
-        path.unlink()
-    watcher = WarningListener()
-    held = remote.index(folder, watcher, recheck=True)
-    assert (held.unchanged, held.removed) == (1, 0)
-    assert held.held_back == (HeldBack(folder, 11, 12),)
-    assert len(watcher.messages) == 1
-    assert remote.index(folder, allow_mass_removal=True).removed == 11
-    assert remote.remove(paths[-1]) == 1
-    paths[-1].unlink()
-
-
-def test_the_server_tries_failed_files_again_on_demand(
-    remote: RemoteLibrary, gallery: Gallery
-) -> None:
-    """The file was mended, but has its size and time still."""
-    path = photo(gallery.photos / "mended" / "picture.png", "green", 400)
-    data, info = path.read_bytes(), path.stat()
-
-    def put(content: bytes) -> None:
-        path.write_bytes(content)
-        os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
-
-    put(bytes(len(data)))
-    assert remote.index(path.parent).failed == 1
-    put(data)
-    assert remote.index(path.parent).failed == 1
-    assert remote.index(path.parent, retry_failed=True).added == 1
-    assert remote.remove(path) == 1
-    path.unlink()
-
-
 def test_errors_are_of_the_same_class(
     local: Library, remote: RemoteLibrary, gallery: Gallery, tmp_path: Path
 ) -> None:
@@ -314,41 +230,6 @@ def test_nobody_there_is_told_in_one_line() -> None:
         pytest.raises(RemoteError, match="cannot be reached"),
     ):
         remote.query("red")
-
-
-def test_optimizing_is_followed_to_its_end(
-    remote: RemoteLibrary, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps: list[tuple[str, int, int | None]] = []
-
-    class Watcher(SilentUpkeep):
-        def on_step(self, step: str, done: int, total: int | None) -> None:
-            steps.append((step, done, total))
-
-    monkeypatch.setattr(optimizing, "optimize_vectors", lambda *_: True)
-    report = remote.optimize(Watcher())
-    assert {path.name.partition("-")[2] for path in report.rebuilt} == {
-        "image.faiss",
-        "caption.faiss",
-    }
-    assert set(steps) <= {("optimizing vector files", done, 2) for done in (0, 1)}
-
-
-def test_optimizing_that_does_not_end_well_says_why(
-    remote: RemoteLibrary, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> bool:
-        raise VectorIndexError("vector file x cannot be written (no room)")
-
-    def cancelled(*_: object) -> bool:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(optimizing, "optimize_vectors", fail)
-    with pytest.raises(VectorIndexError, match="no room"):
-        remote.optimize()
-    monkeypatch.setattr(optimizing, "optimize_vectors", cancelled)
-    with pytest.raises(RemoteError, match=r"was cancelled at .*: what was made anew is kept"):
-        remote.optimize()
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "http://"])
