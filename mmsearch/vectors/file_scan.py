@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from mmsearch.errors import VectorIndexError
 from mmsearch.protocols import EmbeddingSource
 from mmsearch.types import Embeddings, Ids, Neighbours, Scores
-from mmsearch.vectors.blocks import DIGEST_BYTES, digests_of
-from mmsearch.vectors.layout import Layout, layout_of
+from mmsearch.vectors.blocks import digests_of
+from mmsearch.vectors.layout import layout_of
 from mmsearch.vectors.manifest import Manifest, read_manifest, recent_path
 from mmsearch.vectors.order import TOLERANCE, checked_queries, in_order
 from mmsearch.vectors.recipes import recipe_named
@@ -155,20 +155,13 @@ def _read(path: Path, manifest: Manifest) -> tuple[NDArray[np.float16], Ids]:
         table = file.read(layout.digests.stop - layout.digests.start)
         file.seek(layout.codes.start)
         codes = np.fromfile(file, np.uint8, manifest.count * code_size)
-    if len(codes) != manifest.count * code_size or len(table) % DIGEST_BYTES:
+        numbers = np.fromfile(file, np.int64, 1 + manifest.count)  # FAISS's count comes first
+    if len(codes) != manifest.count * code_size or len(numbers) != 1 + manifest.count:
         raise VectorIndexError("it is cut short")
     by_row = codes.reshape(manifest.count, code_size)
     if digests_of(by_row).tobytes() != table:
         raise VectorIndexError("it does not fit its checksum")
-    return by_row.view(np.float16), _ids(path, layout, manifest.count)
-
-
-def _ids(path: Path, layout: Layout, count: int) -> Ids:
-    """The ids `(n,)`, which FAISS writes after their number."""
-    numbers = np.fromfile(path, np.int64, 1 + count, offset=layout.codes.stop)
-    if len(numbers) != 1 + count or numbers[0] != count:
-        raise VectorIndexError("its ids contradict its manifest")
-    return numbers[1:]
+    return by_row.view(np.float16), numbers[1:]
 
 
 def _nearest(
