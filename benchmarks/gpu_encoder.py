@@ -26,10 +26,17 @@ from benchmarks.gpu import card, matmul_tflops, require_gpu
 from benchmarks.random_vit import random_vit
 from benchmarks.record import Row, record
 from mmsearch.config import load_settings
-from mmsearch.encoders import EncoderOptions, ModelSource, resolve_model, space_of
+from mmsearch.encoders import (
+    EncoderOptions,
+    ModelSource,
+    load_dual_encoder,
+    resolve_model,
+    space_of,
+)
 from mmsearch.encoders.torch_model import LoadedModel, load_torch_model
 from mmsearch.encoders.torch_runtime import TorchEncoder
-from mmsearch.protocols import DualEncoder
+from mmsearch.protocols import DualEncoder, RegionEncoder
+from mmsearch.rerank import find_reranker
 from mmsearch.types import Embeddings, ImageTensor
 
 BATCHES = (32, 128, 512)
@@ -39,12 +46,19 @@ LEAST_COSINE = 0.995
 
 def our_encoder(source: ModelSource, device: Literal["cpu", "cuda"], batch: int) -> DualEncoder:
     """The encoder that mmsearch takes on CUDA; on the CPU the same class, for a dry run."""
-    from mmsearch.encoders import load_dual_encoder
-
     if device == "cuda":
         options = EncoderOptions(load_settings().cache, device, batch_size=batch)
         return load_dual_encoder(source.name, options)
     return TorchEncoder(space_of(source), load_torch_model(source), "fp32", batch)
+
+
+def with_regions(source: ModelSource, batch: int) -> RegionEncoder | None:
+    """The encoder that `mmsearch index` takes, where a reranker reads what it gives beside."""
+    found = find_reranker(source.directory / "reranker")
+    if found is None:
+        return None
+    options = EncoderOptions(load_settings().cache, "cuda", batch_size=batch)
+    return load_dual_encoder(source.name, options, found.projection)
 
 
 def plain(loaded: LoadedModel, images: ImageTensor, batch: int, device: str) -> Embeddings:
@@ -96,6 +110,10 @@ def measure(label: str, model: str, options: argparse.Namespace, tflops: float) 
             "mmsearch": lambda ours=ours: ours.encode_images(images),
             "plain torch fp32": lambda batch=batch: plain(loaded, images, batch, device),
         }
+        regions = with_regions(source, batch) if device == "cuda" else None
+        if regions is not None:
+            both = regions.encode_with_regions
+            ways["mmsearch, with what a reranker reads"] = lambda both=both: both(images)
         taken = seconds_in_turn(ways, options.runs)
         rates = {name: len(images) / statistics.median(taken[name]) for name in ways}
         name = f"{label}, batches of {batch}"

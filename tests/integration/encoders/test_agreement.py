@@ -68,11 +68,14 @@ def test_default_model_agrees_with_torch(precision: Precision, cache: Path) -> N
     _compare(_openvino(source, cache, precision), _plain(source), LEAST_COSINE[precision])
 
 
-def test_torch_half_precision_agrees(tiny_source: ModelSource) -> None:
-    """The half-precision path of the GPU runtime, tried on the CPU."""
-    loaded = load_torch_model(tiny_source)
-    half = TorchEncoder(space_of(tiny_source), loaded, "bf16", batch_size=4)
-    _compare(half, _plain(tiny_source), LEAST_COSINE["bf16"])
+@pytest.mark.parametrize("kind", ["tiny_source", "native_source"])
+@pytest.mark.parametrize("half", [True, False])
+def test_torch_half_precision_agrees(kind: str, half: bool, request: pytest.FixtureRequest) -> None:
+    """The half-precision paths of the GPU runtime, tried on the CPU."""
+    source = request.getfixturevalue(kind)
+    loaded = load_torch_model(source, half=half)
+    found = TorchEncoder(space_of(source), loaded, "fp32" if half else "bf16", batch_size=4)
+    _compare(found, _plain(source), LEAST_COSINE["bf16"])
 
 
 @pytest.mark.gpu
