@@ -14,6 +14,7 @@ from collections.abc import Callable
 import faiss
 
 from mmsearch.errors import VectorIndexError
+from mmsearch.runtime.cuda import free_cuda_bytes
 from mmsearch.types import Embeddings, Neighbours
 from mmsearch.vectors.installation import faiss_gpus
 from mmsearch.vectors.listed import ListedRows, scoring
@@ -25,14 +26,22 @@ logger = logging.getLogger(__name__)
 
 _SCRATCH_BYTES = 1 << 28
 """What FAISS keeps for the work of a search; it would take a gigabyte and a half of a large GPU."""
+_RUNTIME_BYTES = 1 << 29
+"""Room for CUDA's own libraries and for what outgrows the scratch."""
+_CODES_A_LIST = 48
+"""So many codes more than it holds a list takes there: it is cut into blocks of 32 and aligned."""
 
 
 class GpuRows:
-    """Listed rows whose lists are on a GPU, too; thread-safe."""
+    """Listed rows whose lists are on a GPU, too; thread-safe.
+
+    Where the GPU fails, the lists here do the work from then on.
+    """
 
     def __init__(self, listed: ListedRows, lists: Lists, chooser: faiss.Index) -> None:
         """Take the `chooser`, which holds `lists` on the GPU."""
-        self._listed = listed.chosen_by(chooser)
+        self._here = listed
+        self._there: ListedRows | None = listed.chosen_by(chooser)
         self._looks = {tier: Look(tier, _parameters(lists.recipe, tier)) for tier in TIERS}
         self._searching = threading.Lock()  # what FAISS keeps on a GPU serves one search at a time
 
@@ -43,7 +52,13 @@ class GpuRows:
             VectorIndexError: One of the blocks scored is damaged.
         """
         with self._searching:
-            return self._listed.look(self._looks[look.tier], queries)
+            if self._there is not None:
+                try:
+                    return self._there.look(self._looks[look.tier], queries)
+                except RuntimeError as exc:  # as FAISS says that others took the memory meanwhile
+                    _warn(exc)
+                    self._there = None
+        return self._here.look(look, queries)
 
 
 def on_gpu(
@@ -55,12 +70,16 @@ def on_gpu(
     """
     try:
         if make is None:
-            _require_gpu()
+            _require_gpu(lists)
         return GpuRows(listed, lists, (make or _lists_on_gpu)(lists))
     except (VectorIndexError, RuntimeError, MemoryError) as exc:
-        line = (str(exc).strip().splitlines() or [type(exc).__name__])[-1][:300]
-        logger.warning("vectors are not searched on the GPU but on the CPU: %s", line)
+        _warn(exc)
         return None
+
+
+def _warn(exc: Exception) -> None:
+    line = (str(exc).strip().splitlines() or [type(exc).__name__])[-1][:300]
+    logger.warning("vectors are not searched on the GPU but on the CPU: %s", line)
 
 
 def _parameters(recipe: ListsRecipe, tier: Tier) -> faiss.IndexRefineSearchParameters:
@@ -69,12 +88,31 @@ def _parameters(recipe: ListsRecipe, tier: Tier) -> faiss.IndexRefineSearchParam
     return scoring(faiss.SearchParametersIVF(nprobe=n_probed))  # type: ignore[call-arg]  # keyword
 
 
-def _require_gpu() -> None:
+def _require_gpu(lists: Lists) -> None:
+    """Pass where a GPU has room for the lists.
+
+    FAISS itself is not to find out: where its own start lacks memory, it ends the process.
+
+    Raises:
+        VectorIndexError: There is none, or too little is free of its memory.
+    """
     gpus = faiss_gpus()
     if gpus is None:
         raise VectorIndexError("this FAISS is built without GPUs (install faiss-gpu)")
     if gpus == 0:
         raise VectorIndexError("FAISS finds no GPU that it can use")
+    free, needed = free_cuda_bytes(), _needed_bytes(lists)
+    if free is not None and free < needed:
+        raise VectorIndexError(
+            f"of the GPU's memory {free / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are needed"
+        )
+
+
+def _needed_bytes(lists: Lists) -> int:
+    """Memory of a GPU that surely does for the lists, and for searching them."""
+    index = lists.index
+    codes = len(lists) + _CODES_A_LIST * index.nlist
+    return int(codes * (index.code_size + 4)) + _SCRATCH_BYTES + _RUNTIME_BYTES
 
 
 def _lists_on_gpu(lists: Lists) -> faiss.Index:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mmsearch.vectors import FaissIndex
-from mmsearch.vectors.gpu import on_gpu, with_flat_centres
+from mmsearch.vectors.gpu import GpuRows, on_gpu, with_flat_centres
 from mmsearch.vectors.installation import faiss_gpus
+from mmsearch.vectors.listed import ListedRows
 from mmsearch.vectors.lists import Lists
 from mmsearch.vectors.recipes import ListsRecipe, Recipe
 from tests.vector_sources import ListSource, unit_rows
@@ -46,7 +47,7 @@ def stand_in(lists: Lists) -> faiss.Index:
 def test_what_the_gpu_chooses_is_scored_by_the_codes(index, monkeypatch, k):
     queries = unit_rows(4, DIM, 7)
     lists = index.search(queries, k)
-    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda: None)
+    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda lists: None)
     monkeypatch.setattr("mmsearch.vectors.gpu._lists_on_gpu", stand_in)
     index.use_gpu()
     found = index.search(queries, k)
@@ -56,7 +57,7 @@ def test_what_the_gpu_chooses_is_scored_by_the_codes(index, monkeypatch, k):
 
 
 def test_filters_and_removed_pictures_are_left_to_the_lists(index, monkeypatch):
-    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda: None)
+    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda lists: None)
     monkeypatch.setattr("mmsearch.vectors.gpu._lists_on_gpu", stand_in)
     index.use_gpu()
     query = unit_rows(1, DIM, 7)
@@ -90,6 +91,43 @@ def test_a_gpu_with_too_little_memory_is_not_used(index, caplog):
     assert "cudaMalloc error out of memory" in caplog.text
 
 
+def test_a_gpu_that_others_filled_is_not_touched(index, monkeypatch, caplog):
+    """FAISS would end the process: it is told before."""
+    monkeypatch.setattr("mmsearch.vectors.gpu.faiss_gpus", lambda: 1)
+    monkeypatch.setattr("mmsearch.vectors.gpu.free_cuda_bytes", lambda: 10**8)
+    monkeypatch.setattr("mmsearch.vectors.gpu._lists_on_gpu", lambda lists: pytest.fail("touched"))
+    index.use_gpu()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "vectors are not searched on the GPU but on the CPU: "
+        "of the GPU's memory 0.1 GB are free, 0.8 GB are needed"
+    )
+
+
+def test_a_gpu_that_fails_in_a_search_is_left_and_the_answer_comes(index, monkeypatch, caplog):
+    class Failing(GpuRows):
+        def __init__(self, listed: ListedRows, lists: Lists, chooser: faiss.Index) -> None:
+            super().__init__(listed, lists, chooser)
+            self._there = Broken()
+
+    class Broken:
+        def look(self, look: object, queries: object) -> None:
+            raise RuntimeError("Error in allocMemory\ncudaMalloc error out of memory")
+
+    monkeypatch.setattr("mmsearch.vectors.gpu._require_gpu", lambda lists: None)
+    monkeypatch.setattr("mmsearch.vectors.gpu._lists_on_gpu", stand_in)
+    monkeypatch.setattr("mmsearch.vectors.gpu.GpuRows", Failing)
+    queries = unit_rows(3, DIM, 7)
+    before = index.search(queries, 300)
+    index.use_gpu()
+    for _ in range(2):
+        np.testing.assert_array_equal(index.search(queries, 300).ids, before.ids)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(
+        "not searched on the GPU but on the CPU: cudaMalloc error out of memory"
+    )
+
+
 @gpu_only
 @pytest.mark.gpu
 @pytest.mark.parametrize("k", [1, 10, 17, 128, 300])
@@ -119,6 +157,7 @@ def test_many_threads_get_from_a_real_gpu_what_one_gets(index):
 @gpu_only
 @pytest.mark.gpu
 def test_a_real_gpu_without_room_is_one_line(index, caplog):
+    """Memory that torch holds is seen before FAISS asks for any."""
     torch = pytest.importorskip("torch")
     before = index.search(unit_rows(3, DIM, 7), 10)
     free, _ = torch.cuda.mem_get_info()
