@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 
 from mmsearch.runtime import cuda
+
+
+class Number(Protocol):
+    """A number of C."""
+
+    value: int
+
+
+class Pointer(Protocol):
+    """What `ctypes.byref` gives."""
+
+    _obj: Number
 
 
 class Driver:
@@ -15,8 +28,8 @@ class Driver:
     def __init__(self, **failures: int) -> None:
         self._failures = failures
 
-    def __getattr__(self, name: str) -> Any:
-        def function(*arguments: Any) -> int:
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        def function(*arguments: Pointer) -> int:
             if name == "cuMemGetInfo_v2":
                 arguments[0]._obj.value, arguments[1]._obj.value = 3 << 30, 8 << 30
             return self._failures.get(name, 0)
