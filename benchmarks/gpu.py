@@ -46,7 +46,8 @@ def wait(device: str) -> None:
 
 
 def gpu_memory_gb() -> float:
-    """What all programs hold of the GPU's memory."""
+    """What all programs hold of the GPU's memory, less what torch only keeps for later."""
+    torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info()
     return (total - free) / 1e9
 

@@ -136,7 +136,11 @@ def main() -> None:
         for label, model, kind in pairs:
             runs = contest.index(kind, model, 1 if options.quick else options.runs)
             rows += rows_of(f"{kind.name}, {label}", kind, runs)
-            print(rows[-5:], flush=True)
+            tell(rows, options)  # each time: a run that is cut short keeps what it has
+
+
+def tell(rows: list[Row], options: argparse.Namespace) -> None:
+    """Print and keep what was measured so far."""
     parameters: dict[str, object] = {"n": options.count, "runs": options.runs, "seed": 0}
     parameters["cores_used"] = len(os.sched_getaffinity(0))
     question = str(__doc__).split("\n", 1)[0]

@@ -80,14 +80,19 @@ def test_torch_half_precision_agrees(kind: str, half: bool, request: pytest.Fixt
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
+@pytest.mark.parametrize("kind", ["tiny_source", "native_source"])
 def test_cuda_agrees_with_torch(
-    precision: Literal["auto", "fp32", "bf16"], tiny_source: ModelSource, cache: Path
+    kind: str,
+    precision: Literal["auto", "fp32", "bf16"],
+    cache: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The GPU runtime gives the embeddings of plain torch on the CPU."""
     if not torch.cuda.is_available():
         pytest.skip("torch finds no CUDA device on this machine")
-    found = load_dual_encoder(tiny_source.name, EncoderOptions(cache, "cuda", precision))
-    _compare(found, _plain(tiny_source), LEAST_COSINE["fp32" if precision == "fp32" else "bf16"])
+    source = request.getfixturevalue(kind)
+    found = load_dual_encoder(source.name, EncoderOptions(cache, "cuda", precision))
+    _compare(found, _plain(source), LEAST_COSINE["fp32" if precision == "fp32" else "bf16"])
 
 
 def test_plain_reference_is_open_clip_itself(tiny_source: ModelSource) -> None:
