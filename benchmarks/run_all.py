@@ -32,6 +32,9 @@ BENCHMARKS = (
     "serve_load",
     "relevance",
     "killed_runs",
+    "gpu_encoder",
+    "gpu_search",
+    "gpu_files",
 )
 """In this order; those that train models or drive a browser are run by hand."""
 RESULTS = Path(__file__).parent / "results"

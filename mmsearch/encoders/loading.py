@@ -83,8 +83,9 @@ def _on_cuda(
     from mmsearch.encoders.torch_model import load_torch_model
     from mmsearch.encoders.torch_runtime import TorchEncoder, TorchRegionEncoder
 
-    precision = "fp16" if options.precision == "auto" else options.precision
-    loaded = load_torch_model(source, "cuda")
+    half = options.precision == "auto"
+    precision = "fp32" if options.precision == "auto" else options.precision
+    loaded = load_torch_model(source, "cuda", half=half)
     if projection is None:
         return TorchEncoder(space, loaded, precision, options.batch_size)
     return TorchRegionEncoder(space, loaded, projection, precision, options.batch_size)

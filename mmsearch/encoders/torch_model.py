@@ -27,10 +27,10 @@ from mmsearch.types import InputSpec
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A dual encoder in torch, in float32 and evaluation mode.
+    """A dual encoder in torch, in evaluation mode, in float32 unless it was loaded in half.
 
-    `model` is open_clip's `CLIP` or `CustomTextCLIP`: `encode_image` takes `(n, 3, h, w)` float32
-    normalised by `mean` and `std` of RGB in [0, 1], `encode_text` takes what `tokenizer` gives:
+    `model` is open_clip's `CLIP` or `CustomTextCLIP`: `encode_image` takes `(n, 3, h, w)` of its
+    type, normalised by `mean` and `std` of RGB in [0, 1], `encode_text` what `tokenizer` gives:
     `(n, l)` int64, padded to the context length. Both give `(n, d)`, not normalised.
     """
 
@@ -55,8 +55,12 @@ class LoadedModel:
         return self.definition.std
 
 
-def load_torch_model(source: ModelSource, device: str = "cpu") -> LoadedModel:
+def load_torch_model(
+    source: ModelSource, device: str = "cpu", *, half: bool = False
+) -> LoadedModel:
     """The model of `source` on `device`, through open_clip's own factory.
+
+    With `half` its weights are float16, channels last: as a GPU is quickest with them.
 
     Raises:
         ModelError: open_clip refuses the definition or the weights do not fit it.
@@ -64,7 +68,9 @@ def load_torch_model(source: ModelSource, device: str = "cpu") -> LoadedModel:
     definition = read_definition(source.directory)
     try:
         with quiet_libraries():
-            model = _build(source.directory, device)
+            model = _build(source.directory, "cpu" if half else device)
+            if half:
+                model = model.half().to(memory_format=torch.channels_last).to(device)
             tokenizer = _tokenizer(source.directory)
     except torch.OutOfMemoryError as exc:
         raise ModelError(f"the GPU has too little memory for model '{source.name}'") from exc

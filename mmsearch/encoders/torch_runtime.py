@@ -1,4 +1,4 @@
-"""Dual encoders through torch: half precision on CUDA, the plain reference on the CPU."""
+"""Dual encoders through torch: what CUDA runs, and the plain reference on the CPU."""
 
 from __future__ import annotations
 
@@ -23,23 +23,26 @@ from mmsearch.types import Embeddings, ImageTensor, Space
 logger = logging.getLogger(__name__)
 
 _Output = TypeVar("_Output")
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchEncoder:
-    """A `DualEncoder` in torch, on the device where `loaded.model` lies. Thread-safe."""
+    """A `DualEncoder` in torch, on the device where `loaded.model` lies. Thread-safe.
+
+    With `precision` bf16 a model of float32 computes in bfloat16 where that does little harm.
+    """
 
     def __init__(
         self,
         space: Space,
         loaded: LoadedModel,
-        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        precision: Literal["fp32", "bf16"] = "fp32",
         batch_size: int = 32,
     ) -> None:
         self._space = space
         self._model = loaded.model
-        self._device = next(loaded.model.parameters()).device
-        self._dtype = _DTYPES[precision]
+        weight = next(loaded.model.parameters())
+        self._device, self._dtype = weight.device, weight.dtype
+        self._mixed = precision == "bf16"
         self._batch_size = batch_size
         length = loaded.definition.text.context_length
         rules = TokenizerRules(length, fixed_length=True)
@@ -88,7 +91,8 @@ class TorchEncoder:
             try:
                 for batch in on_device(images[done:], self._batch_size, self._device):
                     pictures = batch.permute(0, 3, 1, 2).float().div(255.0)
-                    outputs.append(run((pictures - self._mean) / self._std))
+                    pictures = ((pictures - self._mean) / self._std).to(self._dtype)
+                    outputs.append(run(pictures))
                     done += len(batch)
             except torch.OutOfMemoryError as exc:
                 self._take_smaller_batches(exc)
@@ -108,11 +112,10 @@ class TorchEncoder:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Alone on the model, without gradients, in the precision asked for."""
-        half = self._dtype is not torch.float32
         with (
             self._lock,
             torch.inference_mode(),
-            torch.autocast(self._device.type, dtype=self._dtype, enabled=half),
+            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._mixed),
         ):
             yield
 
@@ -133,7 +136,7 @@ class TorchRegionEncoder(TorchEncoder):
         space: Space,
         loaded: LoadedModel,
         projection: RegionProjection,
-        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        precision: Literal["fp32", "bf16"] = "fp32",
         batch_size: int = 32,
     ) -> None:
         super().__init__(space, loaded, precision, batch_size)
@@ -162,6 +165,6 @@ class TorchRegionEncoder(TorchEncoder):
         """Embeddings `(n, d)` float32 and codes `(n, r, c)` int8 of one batch, on the device."""
         with self._running():
             rows, cells = self._tapped(batch)
-        # Outside half precision: its steps are as coarse as those of the codes.
+        # In float32: the steps of half precision are as coarse as those of the codes.
         check_channels(cells.shape[2], self._weight)
         return rows.float(), quantised(cells @ self._weight.T + self._bias)

@@ -15,17 +15,52 @@ Made = TypeVar("Made")
 logger = logging.getLogger(__name__)
 
 
+_OUT_OF_MEMORY = 2
+"""The driver's number for it."""
+
+
 def may_have_cuda() -> bool:
     """Whether an NVIDIA driver sees a device, asked of the driver itself: torch takes seconds."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
-        driver = ctypes.CDLL(library)
+        driver = _driver()
         count = ctypes.c_int()
         if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
             return False
     except (OSError, AttributeError):
         return False
     return count.value > 0
+
+
+def free_cuda_bytes() -> int | None:
+    """What is free of the first GPU's memory, asked of the driver; None where it does not tell.
+
+    Whoever computes there needs the context that is made for the asking, so it is kept.
+    """
+    device, context = ctypes.c_int(), ctypes.c_void_p()
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    try:
+        driver = _driver()
+        if driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0):
+            return None
+        failure = driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device)
+        if failure:
+            return 0 if failure == _OUT_OF_MEMORY else None
+        if driver.cuCtxPushCurrent_v2(context):
+            return None
+        failure = driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+        driver.cuCtxPopCurrent_v2(ctypes.byref(context))
+    except (OSError, AttributeError):
+        return None
+    return None if failure else free.value
+
+
+def _driver() -> ctypes.CDLL:
+    """NVIDIA's driver.
+
+    Raises:
+        OSError: There is none.
+    """
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
 
 def made_on_cuda(make: Callable[[], Made], *, required: bool) -> Made | None:

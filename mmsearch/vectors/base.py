@@ -66,8 +66,8 @@ class Base:
         """
         from mmsearch.vectors.gpu import on_gpu
 
-        if self._listed is not None and self._gpu is None:
-            self._gpu = on_gpu(self.rows, self._blocks)
+        if self._listed is not None and self.lists is not None and self._gpu is None:
+            self._gpu = on_gpu(self._listed, self.lists)
 
     def check(self) -> None:
         """Pass when all codes are as they were written, by the file as it is now.

@@ -1,8 +1,8 @@
-"""The embeddings of a large index on a GPU: it chooses, and their float16 codes score.
+"""The lists of a large index on a GPU: they choose there, and the float16 codes score here.
 
-A GPU compares a query with every embedding in less time than a processor takes for the lists, so
-there it needs no structure: flat, in half precision. Scores are those of the codes, whoever
-chose: an answer does not depend on where it was made, but for what the lists would have missed.
+The GPU gets a copy of the lists as they are in the file, trained and filled. Where the lists of
+the CPU walk a graph to the nearest centres, the GPU compares a query with all of them. Scores are
+those of the codes, whoever chose, so an answer does not depend on where it was made.
 """
 
 from __future__ import annotations
@@ -12,88 +12,134 @@ import threading
 from collections.abc import Callable
 
 import faiss
-import numpy as np
 
 from mmsearch.errors import VectorIndexError
+from mmsearch.runtime.cuda import free_cuda_bytes
 from mmsearch.types import Embeddings, Neighbours
-from mmsearch.vectors.blocks import Blocks
 from mmsearch.vectors.installation import faiss_gpus
-from mmsearch.vectors.looks import Look
-from mmsearch.vectors.ranking import nearest_by_scan
-from mmsearch.vectors.rows import Rows
+from mmsearch.vectors.listed import ListedRows, scoring
+from mmsearch.vectors.lists import Lists
+from mmsearch.vectors.looks import TIERS, Look, Tier
+from mmsearch.vectors.recipes import ListsRecipe
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 1 << 16
+_SCRATCH_BYTES = 1 << 28
+"""What FAISS keeps for the work of a search; it would take a gigabyte and a half of a large GPU."""
+_RUNTIME_BYTES = 1 << 29
+"""Room for CUDA's own libraries and for what outgrows the scratch."""
+_CODES_A_LIST = 48
+"""So many codes more than it holds a list takes there: it is cut into blocks of 32 and aligned."""
 
 
 class GpuRows:
-    """The rows of a file, copied to a GPU; thread-safe."""
+    """Listed rows whose lists are on a GPU, too; thread-safe.
 
-    def __init__(self, rows: Rows, blocks: Blocks, index: faiss.Index) -> None:
-        """Take an empty `index` for inner products on the GPU, and fill it.
+    Where the GPU fails, the lists here do the work from then on.
+    """
 
-        Raises:
-            VectorIndexError: The file is damaged.
-            RuntimeError: The GPU has too little memory.
-        """
-        self._rows = rows
-        self._blocks = blocks
-        self._index = index
+    def __init__(self, listed: ListedRows, lists: Lists, chooser: faiss.Index) -> None:
+        """Take the `chooser`, which holds `lists` on the GPU."""
+        self._here = listed
+        self._there: ListedRows | None = listed.chosen_by(chooser)
+        self._looks = {tier: Look(tier, _parameters(lists.recipe, tier)) for tier in TIERS}
         self._searching = threading.Lock()  # what FAISS keeps on a GPU serves one search at a time
-        blocks.check_all(rows.index.code_size)
-        for first in range(0, len(rows), _AT_ONCE):
-            codes = rows.codes()[first : first + _AT_ONCE]
-            index.add(rows.index.sa_decode(codes))
 
     def look(self, look: Look, queries: Embeddings) -> Neighbours:
         """The first `(q, reach)` of each query `(q, d)`: the GPU chooses, float16 codes score.
 
         Raises:
-            VectorIndexError: The file is damaged where the search leads.
+            VectorIndexError: One of the blocks scored is damaged.
         """
-        tier = look.tier
         with self._searching:
-            _, found = self._index.search(queries, min(tier.n_scored, len(self._rows)))
-        self._blocks.check(found, self._rows.index.code_size)
-        ids = np.empty((len(queries), tier.reach), np.int64)
-        scores = np.empty((len(queries), tier.reach), np.float32)
-        for number, positions in enumerate(found):
-            among = self._rows.subset(np.sort(positions))
-            near = nearest_by_scan(among, queries[number : number + 1], tier.reach, None)
-            ids[number], scores[number] = near.ids[0], near.scores[0]
-        return Neighbours(ids, scores, exact=False)
+            if self._there is not None:
+                try:
+                    return self._there.look(self._looks[look.tier], queries)
+                except RuntimeError as exc:  # as FAISS says that others took the memory meanwhile
+                    _warn(exc)
+                    self._there = None
+        return self._here.look(look, queries)
 
 
 def on_gpu(
-    rows: Rows, blocks: Blocks, make: Callable[[int], faiss.Index] | None = None
+    listed: ListedRows, lists: Lists, make: Callable[[Lists], faiss.Index] | None = None
 ) -> GpuRows | None:
-    """Rows on the first GPU; None, with one line of why, where that is not possible.
+    """Rows whose lists are on the first GPU, too; None, with one line of why, where they cannot be.
 
-    `make` gives the empty index there, by the dimension.
+    `make` gives the copy of the lists there.
     """
     try:
         if make is None:
-            _require_gpu()
-        return GpuRows(rows, blocks, (make or _flat_on_gpu)(rows.index.d))
+            _require_gpu(lists)
+        return GpuRows(listed, lists, (make or _lists_on_gpu)(lists))
     except (VectorIndexError, RuntimeError, MemoryError) as exc:
-        line = (str(exc).strip().splitlines() or [type(exc).__name__])[-1][:300]
-        logger.warning("vectors are not searched on the GPU but on the CPU: %s", line)
+        _warn(exc)
         return None
 
 
-def _require_gpu() -> None:
+def _warn(exc: Exception) -> None:
+    line = (str(exc).strip().splitlines() or [type(exc).__name__])[-1][:300]
+    logger.warning("vectors are not searched on the GPU but on the CPU: %s", line)
+
+
+def _parameters(recipe: ListsRecipe, tier: Tier) -> faiss.IndexRefineSearchParameters:
+    """How the GPU looks into the lists; it can leave out nothing."""
+    n_probed = min(recipe.n_lists, recipe.n_probed * tier.breadth)
+    return scoring(faiss.SearchParametersIVF(nprobe=n_probed))  # type: ignore[call-arg]  # keyword
+
+
+def _require_gpu(lists: Lists) -> None:
+    """Pass where a GPU has room for the lists.
+
+    FAISS itself is not to find out: where its own start lacks memory, it ends the process.
+
+    Raises:
+        VectorIndexError: There is none, or too little is free of its memory.
+    """
     gpus = faiss_gpus()
     if gpus is None:
         raise VectorIndexError("this FAISS is built without GPUs (install faiss-gpu)")
     if gpus == 0:
         raise VectorIndexError("FAISS finds no GPU that it can use")
+    free, needed = free_cuda_bytes(), _needed_bytes(lists)
+    if free is not None and free < needed:
+        raise VectorIndexError(
+            f"of the GPU's memory {free / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are needed"
+        )
 
 
-def _flat_on_gpu(dim: int) -> faiss.Index:
-    """An empty index for inner products on the first GPU, in half precision."""
+def _needed_bytes(lists: Lists) -> int:
+    """Memory of a GPU that surely does for the lists, and for searching them."""
+    index = lists.index
+    codes = len(lists) + _CODES_A_LIST * index.nlist
+    return int(codes * (index.code_size + 4)) + _SCRATCH_BYTES + _RUNTIME_BYTES
+
+
+def _lists_on_gpu(lists: Lists) -> faiss.Index:
+    """A copy of the lists on the first GPU, which keeps the centres in half precision."""
     resources = faiss.StandardGpuResources()
-    config = faiss.GpuIndexFlatConfig()
-    config.useFloat16 = True
-    index: faiss.Index = faiss.GpuIndexFlatIP(resources, dim, config)
+    resources.setTempMemory(_SCRATCH_BYTES)
+    config = faiss.GpuIndexIVFScalarQuantizerConfig()  # type: ignore[attr-defined]  # not in stubs
+    config.indicesOptions = faiss.INDICES_32_BIT  # type: ignore[attr-defined]
+    config.flatConfig.useFloat16 = True
+    index: faiss.Index = faiss.GpuIndexIVFScalarQuantizer(  # type: ignore[attr-defined]
+        resources, with_flat_centres(lists), config
+    )
+    return index
+
+
+def with_flat_centres(lists: Lists) -> faiss.IndexIVF:
+    """The same lists, not a copy, whose centres are compared one by one: no GPU walks a graph."""
+    held = lists.index
+    if not isinstance(held, faiss.IndexIVFScalarQuantizer) or held.invlists is None:
+        raise VectorIndexError("its lists are not of a kind that a GPU takes")
+    centres = faiss.IndexFlatIP(held.d)
+    centres.add(held.quantizer.reconstruct_n(0, held.nlist))
+    index = faiss.IndexIVFScalarQuantizer(
+        centres, held.d, held.nlist, held.sq.qtype, faiss.METRIC_INNER_PRODUCT, held.by_residual
+    )
+    index.sq = held.sq
+    index.is_trained = True
+    index.ntotal = held.ntotal
+    index.replace_invlists(held.invlists, False)
     return index

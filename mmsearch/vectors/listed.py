@@ -20,20 +20,34 @@ its first thousands of searches would each check the few blocks that they are fi
 
 
 class ListedRows:
-    """The rows of a file and the lists that they lie in."""
+    """The rows of a file and the lists that they lie in.
 
-    def __init__(self, rows: Rows, lists: Lists, blocks: Blocks, visits: Visits) -> None:
+    `chooser` stands for the lists where it is given, such as a copy of them on a GPU.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        lists: Lists,
+        blocks: Blocks,
+        visits: Visits,
+        chooser: faiss.Index | None = None,
+    ) -> None:
         self._rows = rows
         self._lists = lists
         self._blocks = blocks
         self._visits = visits
-        self._index = faiss.IndexRefine(lists.index, rows.index)
+        self._index = faiss.IndexRefine(chooser or lists.index, rows.index)
         self._asked = 0
+
+    def chosen_by(self, chooser: faiss.Index) -> ListedRows:
+        """The same rows with another index to choose among them, by position."""
+        return ListedRows(self._rows, self._lists, self._blocks, self._visits, chooser)
 
     def looks(self, selector: faiss.IDSelector | None, breadth: int) -> tuple[Look, ...]:
         """How each tier looks among the positions selected, with so many times its breadth."""
         return tuple(
-            Look(tier, _scoring(self._lists.parameters(selector, breadth * tier.breadth)))
+            Look(tier, scoring(self._lists.parameters(selector, breadth * tier.breadth)))
             for tier in TIERS
         )
 
@@ -63,7 +77,7 @@ class ListedRows:
         return Neighbours(near.ids[:, :reach], near.scores[:, :reach], exact=False)
 
 
-def _scoring(parameters: faiss.SearchParametersIVF) -> faiss.IndexRefineSearchParameters:
+def scoring(parameters: faiss.SearchParametersIVF) -> faiss.IndexRefineSearchParameters:
     """Score just what the lists choose."""
     return faiss.IndexRefineSearchParameters(  # by keywords, as Lists.parameters
         k_factor=1.0,  # type: ignore[call-arg]

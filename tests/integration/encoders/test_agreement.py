@@ -68,23 +68,31 @@ def test_default_model_agrees_with_torch(precision: Precision, cache: Path) -> N
     _compare(_openvino(source, cache, precision), _plain(source), LEAST_COSINE[precision])
 
 
-def test_torch_half_precision_agrees(tiny_source: ModelSource) -> None:
-    """The half-precision path of the GPU runtime, tried on the CPU."""
-    loaded = load_torch_model(tiny_source)
-    half = TorchEncoder(space_of(tiny_source), loaded, "bf16", batch_size=4)
-    _compare(half, _plain(tiny_source), LEAST_COSINE["bf16"])
+@pytest.mark.parametrize("kind", ["tiny_source", "native_source"])
+@pytest.mark.parametrize("half", [True, False])
+def test_torch_half_precision_agrees(kind: str, half: bool, request: pytest.FixtureRequest) -> None:
+    """The half-precision paths of the GPU runtime, tried on the CPU."""
+    source = request.getfixturevalue(kind)
+    loaded = load_torch_model(source, half=half)
+    found = TorchEncoder(space_of(source), loaded, "fp32" if half else "bf16", batch_size=4)
+    _compare(found, _plain(source), LEAST_COSINE["bf16"])
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
+@pytest.mark.parametrize("kind", ["tiny_source", "native_source"])
 def test_cuda_agrees_with_torch(
-    precision: Literal["auto", "fp32", "bf16"], tiny_source: ModelSource, cache: Path
+    kind: str,
+    precision: Literal["auto", "fp32", "bf16"],
+    cache: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The GPU runtime gives the embeddings of plain torch on the CPU."""
     if not torch.cuda.is_available():
         pytest.skip("torch finds no CUDA device on this machine")
-    found = load_dual_encoder(tiny_source.name, EncoderOptions(cache, "cuda", precision))
-    _compare(found, _plain(tiny_source), LEAST_COSINE["fp32" if precision == "fp32" else "bf16"])
+    source = request.getfixturevalue(kind)
+    found = load_dual_encoder(source.name, EncoderOptions(cache, "cuda", precision))
+    _compare(found, _plain(source), LEAST_COSINE["fp32" if precision == "fp32" else "bf16"])
 
 
 def test_plain_reference_is_open_clip_itself(tiny_source: ModelSource) -> None:

@@ -129,15 +129,17 @@ def test_torch_gives_the_embeddings_it_gives_without_regions(
     assert np.abs(small.encode_with_regions(pictures)[1].astype(int) - codes).max() <= 1
 
 
+@pytest.mark.parametrize("half", [True, False])
 def test_torch_half_precision_agrees(
-    tiny_source: ModelSource, projection: RegionProjection
+    tiny_source: ModelSource, projection: RegionProjection, half: bool
 ) -> None:
-    """The half-precision path of the GPU runtime, tried on the CPU."""
-    loaded = load_torch_model(tiny_source)
+    """The half-precision paths of the GPU runtime, tried on the CPU."""
+    loaded = load_torch_model(tiny_source, half=half)
     space = space_of(tiny_source)
-    half = TorchRegionEncoder(space, loaded, projection, "bf16", batch_size=4)
-    plain = TorchRegionEncoder(space, loaded, projection)
-    _, codes = half.encode_with_regions(blobs(7, loaded.input))
+    precision = "fp32" if half else "bf16"
+    found = TorchRegionEncoder(space, loaded, projection, precision, batch_size=4)
+    plain = TorchRegionEncoder(space, load_torch_model(tiny_source), projection)
+    _, codes = found.encode_with_regions(blobs(7, loaded.input))
     _, expected = plain.encode_with_regions(blobs(7, loaded.input))
     assert np.abs(codes.astype(int) - expected).mean() <= MEAN_OFF["bf16"]
 
