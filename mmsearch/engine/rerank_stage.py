@@ -61,7 +61,7 @@ class RerankStage:
     def prepare(self) -> None:
         """Begin to load the cross encoder, while the caller does something else."""
         if self.reranker is not None and self.request.offset < self.depth:
-            self.reranker.prepare()
+            self.reranker.prepare(self.request.text)
 
     def pictures(self, found: Found[MediaRecord], catalogue: Catalogue) -> RerankScores:
         """The rerank scores of the pictures found, by content id."""

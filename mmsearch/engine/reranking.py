@@ -86,6 +86,7 @@ class Reranker:
         self._parts = parts
         self._remembered: Recent[RerankAsk, RerankScores] = Recent(_REMEMBERED)
         self._pace = Pace()
+        self._is_prepared = False
 
     @property
     def source(self) -> RerankerSource:
@@ -97,11 +98,13 @@ class Reranker:
         """Where it has the region features of pictures from."""
         return self._parts.regions
 
-    def prepare(self) -> None:
-        """Begin to load the cross encoder, while the caller does something else."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="reranker")
-        thread.submit(self._parts.load)  # where it fails, whoever scores first is told
-        thread.shutdown(wait=False)
+    def prepare(self, text: str | None) -> None:
+        """Begin to load the cross encoder for a question, while the caller does something else."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            thread = ThreadPoolExecutor(1, thread_name_prefix="reranker")
+            thread.submit(self._run_first, text or "")  # where it fails, whoever scores is told
+            thread.shutdown(wait=False)
 
     def remembered(self, ask: RerankAsk) -> RerankScores:
         """What is known of an order without scoring; empty where it was not made lately."""
@@ -124,6 +127,12 @@ class Reranker:
             ModelError: As `pictures`.
         """
         return self._remembered.get_or_make(ask, lambda: self._captions(ask, hits, catalogue))
+
+    def _run_first(self, text: str) -> None:
+        """Load the cross encoder and run it: most of its first run is work that is done once."""
+        encoder, grid = self._parts.load(), self._parts.source.projection
+        regions = np.zeros((2, grid.rows * grid.columns, grid.dim), np.int8)
+        encoder.score([text], regions, np.array([[0, 0], [0, 1]], np.int64))
 
     def _pictures(
         self, ask: RerankAsk, hits: Sequence[tuple[float, MediaRecord]], catalogue: Catalogue

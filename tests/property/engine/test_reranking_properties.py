@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -186,3 +187,15 @@ def test_what_has_no_score_keeps_its_place(scores):
     moved = [one for one in ranked if one.rerank_score is not None]
     keys = [(-one.rerank_score, one.dual_rank) for one in moved]
     assert keys == sorted(keys)
+
+
+def test_it_is_run_once_before_it_is_needed():
+    """However many questions come; the first run of a real one takes longer than all after it."""
+    encoder = FakeCrossEncoder()
+    reranker = make_reranker(encoder)
+    for _ in range(3):
+        reranker.prepare("red")
+    for thread in threading.enumerate():
+        if thread.name.startswith("reranker"):
+            thread.join()
+    assert encoder.calls == [2]
