@@ -10,6 +10,7 @@ from pathlib import Path
 from mmsearch.engine.survey import EMPTY_IS_ABSENT_FROM
 from tests.model_test.contents import Contents
 from tests.model_test.disk import Disk, OnDisk
+from tests.model_test.paths import is_empty_folder, is_picture, name_of, place_in_scan
 from tests.model_test.state import BadFile, Row, State, is_below
 
 Caption = tuple[str | None, str]
@@ -97,7 +98,7 @@ class IndexModel:
         """The folders and files to look at; roots are made, and found to be on line or not."""
         present = [path for path in paths if Path(path).exists()]
         gone = [root for path in paths if path not in present for root in self._gone(path)]
-        present = [path for path in present if Path(path).is_dir() or _is_picture(path)]
+        present = [path for path in present if Path(path).is_dir() or is_picture(path)]
         for path in present:
             self._add_root(path if Path(path).is_dir() else str(Path(path).parent))
         scopes = [
@@ -145,14 +146,14 @@ class IndexModel:
         found = {
             path: file
             for path, file in self.disk.visible().items()
-            if is_below(path, scope) and _is_picture(path)
+            if is_below(path, scope) and is_picture(path)
         }
         known = {path: row for path, row in state.rows.items() if is_below(path, scope)}
-        if not found and len(known) >= EMPTY_IS_ABSENT_FROM and _is_empty_folder(scope):
+        if not found and len(known) >= EMPTY_IS_ABSENT_FROM and is_empty_folder(scope):
             if scope == self._root(scope):
                 state.roots[scope] = False
             return
-        for path in sorted(found, key=_place_in_scan):
+        for path in sorted(found, key=place_in_scan):
             self._compare(path, found[path], known.get(path))
         vanished = [path for path in sorted(known) if path not in found]
         self.vanished.update({path: known[path] for path in vanished})
@@ -187,7 +188,7 @@ class IndexModel:
     def _take_lost(self, digest: str, path: str) -> Row | None:
         """A row whose file vanished, of these bytes: one of the same file name, else the first."""
         lost = [place for place, row in self.vanished.items() if row.digest == digest]
-        same_name = [one for one in lost if _name(one) == _name(path)]
+        same_name = [one for one in lost if name_of(one) == name_of(path)]
         if not lost:
             return None
         place = (same_name or lost)[0]
@@ -275,7 +276,7 @@ class IndexModel:
         ending = f"/{name.lstrip('/')}"
         exact = [p for p in rows if p == name or p == f"{self.state.root_of(p)}/{name}"]
         ends = [p for p in rows if _in_root(p, self.state).endswith(ending)]
-        bare = [p for p in rows if _name(p) == _name(name)]
+        bare = [p for p in rows if name_of(p) == name_of(name)]
         found = [rows[path] for path in exact or ends or bare]
         if len({row.digest for row in found}) != 1:
             return None
@@ -291,21 +292,3 @@ def _in_root(path: str, state: State) -> str:
     """A path below its root."""
     root = state.root_of(path)
     return path if root is None else path[len(root) + 1 :]
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _is_picture(path: str) -> bool:
-    return path.endswith((".png", ".jpg", ".bmp"))
-
-
-def _is_empty_folder(path: str) -> bool:
-    return Path(path).is_dir() and not any(Path(path).iterdir())
-
-
-def _place_in_scan(path: str) -> tuple[tuple[bool, str], ...]:
-    """A folder's files come before its folders, each by name."""
-    *folders, name = path.split("/")
-    return (*((True, folder) for folder in folders), (False, name))
