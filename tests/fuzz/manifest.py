@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from mmsearch.errors import VectorIndexError
 from mmsearch.vectors import FaissIndex
+from mmsearch.vectors.file_scan import FileScan
 from mmsearch.vectors.manifest import (
     MAGIC,
     TRAILER_BYTES,
@@ -45,17 +46,20 @@ def check(data: bytes) -> None:
     path.write_bytes((lambda whole: whole, with_data, with_manifest)[kind](rest))
     generation = covered_generation(path)
     assert generation is None or (type(generation) is int and generation >= 0)
+    scan = FileScan.open(path, source())
+    if scan is not None:
+        queries = unit_rows(2, _DIM, 7)
+        found, expected = (one.search(queries, _COUNT + 1) for one in (scan, sound_index()))
+        assert np.array_equal(found.ids, expected.ids)
     try:
         index = FaissIndex.read(path, _DIM)
     except VectorIndexError as exc:
         assert str(path) in str(exc)
         return
     assert index is not None
-    truth = FaissIndex.read(sound_file(), _DIM)
-    assert truth is not None
-    rows, expected = index.rows(), truth.rows()
-    assert np.array_equal(rows.ids, expected.ids)
-    assert np.array_equal(rows.codes(), expected.codes())
+    rows, truth = index.rows(), sound_index().rows()
+    assert np.array_equal(rows.ids, truth.ids)
+    assert np.array_equal(rows.codes(), truth.codes())
 
 
 def seeds() -> list[bytes]:
@@ -68,12 +72,25 @@ def seeds() -> list[bytes]:
 def sound_file() -> Path:
     """A vector file as it is saved."""
     path = folder("manifest") / "sound.faiss"
-    source = ListSource(_DIM)
-    source.put(list(range(1, _COUNT + 1)), unit_rows(_COUNT, _DIM))
     index = FaissIndex.open(path, _DIM)
-    index.catch_up(source)
+    index.catch_up(source())
     index.save()
     return path
+
+
+def source() -> ListSource:
+    """The few embeddings that it holds."""
+    made = ListSource(_DIM)
+    made.put(list(range(1, _COUNT + 1)), unit_rows(_COUNT, _DIM))
+    return made
+
+
+@functools.cache
+def sound_index() -> FaissIndex:
+    """What the file holds."""
+    index = FaissIndex.read(sound_file(), _DIM)
+    assert index is not None
+    return index
 
 
 @functools.cache
