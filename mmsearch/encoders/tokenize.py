@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmsearch.encoders.cleaning import cleaning
 from mmsearch.errors import ModelError
+from mmsearch.runtime.tokenizer_file import TokenizerFile
 
 TokenIds: TypeAlias = NDArray[np.int64]
 """`(n, l)` int64 token ids, padded at the right."""
@@ -43,23 +44,19 @@ class FileTokenizer:
     """A `tokenizer.json`, with open_clip's cleaning before and its cut after."""
 
     def __init__(self, file: Path, rules: TokenizerRules) -> None:
-        from tokenizers import Tokenizer as Engine
-
         try:
-            self._engine = Engine.from_file(str(file))
+            self._file = TokenizerFile(file, rules.context_length)
         except Exception as exc:  # the library raises bare Exception
             raise ModelError(
                 f"tokenizer {file} cannot be read ({exc}): give a complete model directory"
             ) from exc
-        self._engine.no_padding()
-        self._engine.enable_truncation(max_length=rules.context_length)
         self._clean = cleaning(rules.clean)
         self._zeroed_id = rules.zeroed_id
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, cut at the context length."""
         # One by one: encode_batch starts threads that complain on stderr after a fork.
-        rows = [list(self._engine.encode(self._clean(text)).ids) for text in texts]
+        rows = [self._file.encode(self._clean(text)) for text in texts]
         if self._zeroed_id is None:
             return rows
         return [[0 if token == self._zeroed_id else token for token in row] for row in rows]

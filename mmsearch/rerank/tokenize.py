@@ -8,6 +8,7 @@ from typing import Protocol
 from mmsearch.errors import ModelError
 from mmsearch.rerank.config import RerankerConfig
 from mmsearch.rerank.source import RerankerSource
+from mmsearch.runtime.tokenizer_file import TokenizerFile
 
 
 class Tokenizer(Protocol):
@@ -21,27 +22,23 @@ class FileTokenizer:
     """The `tokenizer.json` of a reranker."""
 
     def __init__(self, source: RerankerSource, config: RerankerConfig) -> None:
-        from tokenizers import Tokenizer as Engine
-
         try:
-            self._engine = Engine.from_file(str(source.tokenizer))
+            self._file = TokenizerFile(source.tokenizer, config.max_tokens)
         except Exception as exc:  # the library raises bare Exception
             raise ModelError(
                 f"tokenizer {source.tokenizer} cannot be read ({exc}): "
                 "give a directory that 'mmsearch train-reranker' wrote"
             ) from exc
-        self._engine.no_padding()
-        self._engine.enable_truncation(max_length=config.max_tokens)
         self._check(source, config)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, at least one, cut at `config.max_tokens`."""
         # One by one: encode_batch starts threads that complain on stderr after a fork.
-        return [list(self._engine.encode(text).ids) for text in texts]
+        return [self._file.encode(text) for text in texts]
 
     def _check(self, source: RerankerSource, config: RerankerConfig) -> None:
         """Refuse what would make the network fail later, or give what is no number."""
-        size = self._engine.get_vocab_size()
+        size = self._file.size
         (empty,) = self.encode([""])
         if size > config.vocabulary or not set(empty) - {config.pad_id}:
             raise ModelError(
