@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.encoder_alone import crops
 from benchmarks.gpu import card, matmul_tflops, require_gpu
+from benchmarks.in_turn import in_turn
 from benchmarks.random_vit import random_vit
 from benchmarks.record import Row, record
 from mmsearch.config import load_settings
@@ -75,18 +74,6 @@ def plain(loaded: LoadedModel, images: ImageTensor, batch: int, device: str) -> 
     return found
 
 
-def seconds_in_turn(ways: dict[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
-    """Seconds of each way, run after run in turn, the first two not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for run in range(runs + 2):
-        for name, encode in ways.items():
-            started = time.perf_counter()
-            encode()
-            if run > 1:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
 def gflop_a_picture(loaded: LoadedModel, device: str) -> float:
     """Floating-point operations of one picture's way through the image tower, 1e9."""
     picture = torch.zeros(1, 3, loaded.input.height, loaded.input.width, device=device)
@@ -114,7 +101,8 @@ def measure(label: str, model: str, options: argparse.Namespace, tflops: float) 
         if regions is not None:
             both = regions.encode_with_regions
             ways["mmsearch, with what a reranker reads"] = lambda both=both: both(images)
-        taken = seconds_in_turn(ways, options.runs)
+        seconds = in_turn(options.runs, *ways.values(), n_warming=2)
+        taken = dict(zip(ways, seconds, strict=True))
         rates = {name: len(images) / statistics.median(taken[name]) for name in ways}
         name = f"{label}, batches of {batch}"
         rows += [Row(f"{name}: {way}", rate, "images/s, median") for way, rate in rates.items()]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu import card, copy_gb_s, gpu_memory_gb, require_gpu
 from benchmarks.gpu_contenders import Flat, K, Lists, Products, Search, nearest_ids, ours
-from benchmarks.real_vectors import Gallery, ann_recall, gallery
+from benchmarks.real_vectors import Gallery, ann_recall, build_index, gallery
 from benchmarks.record import Row, record
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex
@@ -113,9 +113,7 @@ def measure(source: Gallery, queries: Embeddings, options: argparse.Namespace) -
 def _ours(contest: Contest, source: Gallery, file: Path, device: str) -> None:
     """Build on the CPU, save; then ask on the CPU, then on the GPU."""
     with contest.building("mmsearch, CPU", there=False):
-        index = FaissIndex(file, source.dim)
-        index.catch_up(source)
-        index.save(train=True)
+        build_index(source, file)
     index = FaissIndex.open(file, source.dim)
     contest.ask("mmsearch, CPU", ours(index))
     if device == "cuda":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from mmsearch.types import Embeddings
 from mmsearch.vectors import FaissIndex, ReferenceIndex
@@ -19,17 +18,6 @@ RECIPES = (
     Recipe("some-lists", "SQfp16", 1000, ListsRecipe(16, n_probed=6)),
     Recipe("more-lists", "SQfp16", 6000, ListsRecipe(32, n_probed=8)),
 )
-
-
-def lower_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take an index of thousands for a large one, for one test."""
-    monkeypatch.setattr("mmsearch.vectors.recipes.RECIPES", RECIPES)
-    monkeypatch.setattr("mmsearch.vectors.faiss_index.SMALL", 100)
-    monkeypatch.setattr("mmsearch.vectors.base.FEW", 50)
-    monkeypatch.setattr("mmsearch.vectors.files.CHECKED_AT_ONCE", 0)
-    # Of a large file the sampled blocks show little: here only the head and the end.
-    monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLES", 2)
-    monkeypatch.setattr("mmsearch.vectors.manifest.SAMPLE_BYTES", 256)
 
 
 def clustered(count: int, seed: int, around: int = 1) -> Embeddings:

@@ -13,15 +13,11 @@ from tests.unit.vectors.large import (
     DIM,
     built,
     clustered,
-    lower_thresholds,
     recall,
     source_of,
 )
 
-
-@pytest.fixture(autouse=True)
-def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
-    lower_thresholds(monkeypatch)
+pytestmark = pytest.mark.usefixtures("small_thresholds")
 
 
 def test_changes_in_which_a_bit_flipped_are_replayed_instead(tmp_path):

@@ -22,16 +22,12 @@ from tests.unit.vectors.large import (
     DIM,
     built,
     clustered,
-    lower_thresholds,
     recall,
     source_of,
 )
 from tests.vector_sources import ListSource
 
-
-@pytest.fixture(autouse=True)
-def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
-    lower_thresholds(monkeypatch)
+pytestmark = pytest.mark.usefixtures("small_thresholds")
 
 
 def assert_exact(index: FaissIndex, source: ListSource, k: int, allowed=None) -> None:
